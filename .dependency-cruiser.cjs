@@ -6,7 +6,7 @@ const only = (name, from, allowed, except = '^$') => ({
   to: { path: '^(packages|services|e2e|bench)/', pathNot: [from, ...allowed.map((place) => `^${place}/`)] },
 });
 const foundations = ['packages/shared', 'packages/source'];
-const contracts = '(contracts|errors|ids|platforms|json|registry-hosts)';
+const contracts = '(contracts|errors|formatting|ids|platforms|json|registry-hosts)';
 const tests = '\\.test\\.ts$|/testing/';
 
 /** The arrows of docs/architecture.md: who may import whom. */

@@ -1,4 +1,4 @@
-/** The page of error codes, made from the table that the services use. */
+/** Returns the page of error codes from the table that the services use. */
 export function errorsPage({ errorCodes, errorRow }) {
   const rows = errorCodes.map((code) => {
     const { status, fault, retry, title, remedy } = errorRow(code);
@@ -10,27 +10,16 @@ Made by \`pnpm generate\` from \`packages/shared/src/errors/table.ts\`. Codes ar
 
 Over HTTP an error is \`application/problem+json\` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with the members \`type\`
 (\`urn:slipway:error:<code>\`), \`title\`, \`status\`, \`code\`, \`detail\`, \`remedy\`, and \`errors\` (JSON Pointer and message of each field)
-where a request did not fit its schema. On a job, \`error.code\` says why it failed and \`attempts[].outcome\` how each attempt ended.
+where a request did not fit its schema. A job has its code in \`error.code\`, and the code of each attempt in \`attempts[].outcome\`.
 
-*whose*: who can do something about it. *then*: what happens to an attempt that ends so: **never** tried again; **backoff**, tried again
-after a delay, which spends one of the job's attempts; **long backoff**, the same with minutes between; **replace**, another replica is
-tried at once, or the job goes back to the queue, and no attempt is spent.
+*fault* names who can act. *retry* is the rule for a job whose attempt ended with the code:
 
-| code | HTTP | whose | then | what it means | what to do |
+- **never**: the job fails.
+- **backoff**: the job runs again after a delay and spends an attempt. **long backoff** waits for minutes.
+- **replace**: the worker tries another replica, or the job goes back to the queue. It spends no attempt.
+
+| code | HTTP | fault | retry | meaning | remedy |
 |---|---|---|---|---|---|
 ${rows.join('\n')}
-`;
-}
-
-/** Returns the dashboard's text for each code. An API that is newer than the page may have other codes. */
-export function errorWords({ errorCodes, errorRow }) {
-  const rows = errorCodes.map((code) => {
-    const { title, remedy } = errorRow(code);
-    return `  ${code}: ${JSON.stringify({ title, remedy })},`;
-  });
-  return `// Made by \`pnpm generate\` from packages/shared/src/errors/table.ts.
-export const errorWords: Readonly<Record<string, { readonly title: string; readonly remedy: string }>> = {
-${rows.join('\n')}
-};
 `;
 }

@@ -1,10 +1,9 @@
-// Writes what is made from the code: the OpenAPI document, the client's types, the page of error codes and the words that the
-// dashboard has for them. Needs a build (`pnpm build`).
+// Generates from the code: the OpenAPI document, the client's types and the page of error codes. Needs a build (`pnpm build`).
 // Usage: node scripts/generate.mjs [--check]     --check changes nothing, and fails when the committed files are stale
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { errorsPage, errorWords } from './errors-page.mjs';
+import { errorsPage } from './errors-page.mjs';
 import { root, run } from './setup/commands.mjs';
 
 const client = join(root, 'packages', 'client');
@@ -12,7 +11,6 @@ const targets = {
   document: join(client, 'openapi.json'),
   types: join(client, 'src', 'schema.ts'),
   errors: join(root, 'docs', 'errors.md'),
-  words: join(root, 'packages', 'dashboard', 'src', 'errors', 'words.ts'),
 };
 const generator = join(
   dirname(createRequire(join(client, 'package.json')).resolve('openapi-typescript/package.json')),
@@ -25,7 +23,6 @@ const made = {
   document: join(folder, 'openapi.json'),
   types: join(folder, 'schema.ts'),
   errors: join(folder, 'errors.md'),
-  words: join(folder, 'words.ts'),
 };
 try {
   await run(process.execPath, [join(root, 'services', 'api', 'dist', 'openapi', 'write.js'), made.document]);
@@ -39,7 +36,6 @@ try {
   const table = join(root, 'packages', 'shared', 'dist', 'errors', 'index.js');
   const errors = await import(table);
   writeFileSync(made.errors, errorsPage(errors));
-  writeFileSync(made.words, errorWords(errors));
   for (const [name, target] of Object.entries(targets)) {
     if (!process.argv.includes('--check')) renameSync(made[name], target);
     else if (!existsSync(target) || readFileSync(made[name], 'utf8') !== readFileSync(target, 'utf8')) {

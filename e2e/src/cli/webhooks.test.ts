@@ -166,7 +166,7 @@ test('an endpoint from its creation to its deletion', async () => {
   program.status = 410;
   const gone = await run('webhooks', 'test', id);
   expect([gone.exit, gone.err]).toEqual([1, expect.stringMatching(/^It is not retried: gone:/)]);
-  expect((await run('webhooks', 'show', id)).out).toMatch(/disabled .* ago: it answered 410\n/);
+  expect((await run('webhooks', 'show', id)).out).toMatch(/disabled .* ago: it answered 410 Gone\n/);
   expect((await run('webhooks', 'test', id)).exit).toBe(3);
 
   program.status = 200;

@@ -291,7 +291,7 @@ describe('status', () => {
     ];
     const { exit, out, err } = await slipway(['status', ...options], env);
     expect(exit).toBe(0);
-    const age = String.raw`\d+ h \d+ min`;
+    const age = String.raw`\d+ d(?: \d+ h)?`;
     expect(out).toMatch(
       new RegExp(
         [

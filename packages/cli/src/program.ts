@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { jobStates } from '@slipway/shared/contracts';
 import { Argument, Command, Option } from 'commander';
 import { addAuditCommand } from './audit/add-commands.js';
 import { addBuildCommand } from './build/add-command.js';
@@ -27,7 +28,6 @@ interface ProgramOptions {
 }
 
 const port = () => whole({ min: 1, max: 65_535 });
-const states = ['queued', 'running', 'succeeded', 'failed', 'canceled'];
 
 /** Returns the command line with its commands, options and help. */
 export function createProgram({ context, onExit }: ProgramOptions): Command {
@@ -74,7 +74,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       .summary('show the latest jobs, or one')
       .description('Shows the latest jobs, or one job with its image, attempts and error.')
       .argument('[job]', 'the id of a job')
-      .addOption(new Option('--state <state>', 'only jobs in this state').choices(states))
+      .addOption(new Option('--state <state>', 'only jobs in this state').choices([...jobStates]))
       .option('--function <[namespace/]name>', 'only jobs for this function')
       .option('--image <reference>', 'only jobs for the repository of this image')
       .option('--batch <id>', 'only jobs of this batch')

@@ -4,7 +4,7 @@ import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { outcomeLine, styledState } from '../jobs/outcome.js';
-import { duration, shown, table } from '../terminal/text.js';
+import { age, shown, table } from '../terminal/text.js';
 import { jobsOf } from './report.js';
 import { batchLine, countsText } from './text.js';
 import { watchBatch } from './watch.js';
@@ -26,7 +26,7 @@ export async function listBatches(
     const rows = batches.map((batch) => [
       ...[batch.id, batch.state, String(batch.total)],
       ...(['succeeded', 'failed', 'canceled'] as const).map((state) => String(batch.counts[state])),
-      duration(Date.now() - Date.parse(batch.created_at)),
+      age(batch.created_at),
       Object.entries(batch.labels)
         .map(([name, value]) => `${name}=${value}`)
         .join(' '),

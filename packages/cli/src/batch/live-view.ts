@@ -1,7 +1,8 @@
 import type { Client } from '@slipway/client';
+import { formatDuration } from '@slipway/shared/formatting';
 import { logText } from '../jobs/log-text.js';
 import type { Screen } from '../terminal/terminal.js';
-import { clip, duration } from '../terminal/text.js';
+import { clip } from '../terminal/text.js';
 import type { BatchView } from './batch-view.js';
 import { LogTails } from './log-tails.js';
 import type { BatchProgress, JobProgress } from './progress.js';
@@ -81,7 +82,7 @@ function linesOf(
   const jobs = shownJobs(progress, screen);
   const nameColumns = Math.min(longestName, Math.max(0, ...jobs.map(({ name }) => name.length)));
   const lines = jobs.map(({ id, name, startedAt = now }) => {
-    const time = duration(Math.floor(Math.max(0, now - startedAt) / 1_000) * 1_000).replace('.0', '');
+    const time = formatDuration(Math.floor(Math.max(0, now - startedAt) / 1_000) * 1_000).replace('.0', '');
     const log = logText(screen, tails.lineOf(id)).trim();
     const shownTime = screen.style('dim', (time === '0 ms' ? '0 s' : time).padStart(9));
     return `  ${clip(name, nameColumns).padEnd(nameColumns)} ${shownTime}  ${log}`;

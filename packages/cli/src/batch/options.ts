@@ -1,3 +1,4 @@
+import { onFailureChoices, priorityClasses } from '@slipway/shared/contracts';
 import { Option } from 'commander';
 
 /** The options of commands that submit a batch. */
@@ -7,10 +8,10 @@ export const onFailure = (): Option =>
     '--on-failure <what>',
     'after the first failure continue, or cancel the jobs that have not started',
   )
-    .choices(['continue', 'stop'])
+    .choices([...onFailureChoices])
     .default('continue');
 
 export const priority = (usual: 'normal' | 'low'): Option =>
   new Option('--priority <class>', 'a higher class is built first')
-    .choices(['high', 'normal', 'low'])
+    .choices([...priorityClasses])
     .default(usual);

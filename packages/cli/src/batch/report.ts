@@ -1,9 +1,10 @@
 import type { Batch, Client, Job, JobState } from '@slipway/client';
+import { count } from '@slipway/shared/formatting';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { logText } from '../jobs/log-text.js';
 import { builtImage } from '../jobs/outcome.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { count, shown } from '../terminal/text.js';
+import { shown } from '../terminal/text.js';
 import { batchLine } from './text.js';
 
 const page = 200;

@@ -1,6 +1,7 @@
 import type { Batch, BatchJobEvent } from '@slipway/client';
+import { count, formatDuration } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
-import { count, duration, shown } from '../terminal/text.js';
+import { shown } from '../terminal/text.js';
 import type { BatchProgress, JobProgress } from './progress.js';
 
 type Counts = BatchProgress['counts'];
@@ -22,12 +23,12 @@ export function countsText(screen: Screen, counts: Counts): string {
 export function leftText(batch: Batch | undefined, now: number): string {
   if (batch?.estimated_end_at === undefined) return '';
   const left = Date.parse(batch.estimated_end_at) - now;
-  return left < 1_000 ? '' : `, about ${duration(left)} left`;
+  return left < 1_000 ? '' : `, about ${formatDuration(left)} left`;
 }
 
 /** Formats the result of a job in one line, its state first. */
 export function endText({ event, startedAt }: JobProgress): string {
-  const took = startedAt === undefined ? '' : ` in ${duration(Date.parse(event.at) - startedAt)}`;
+  const took = startedAt === undefined ? '' : ` in ${formatDuration(Date.parse(event.at) - startedAt)}`;
   if (event.state === 'succeeded') return event.cached ? 'unchanged' : `succeeded${took}`;
   return `${event.state}${took}${reason(event)}`;
 }
@@ -42,7 +43,7 @@ export function batchLine(batch: Batch): string {
   const took =
     batch.finished_at === undefined
       ? ''
-      : ` in ${duration(Date.parse(batch.finished_at) - Date.parse(batch.created_at))}`;
+      : ` in ${formatDuration(Date.parse(batch.finished_at) - Date.parse(batch.created_at))}`;
   if (succeeded === batch.total) return `${count(batch.total, 'function')} succeeded${took}`;
   const parts = [
     succeeded > 0 && `${succeeded} succeeded`,

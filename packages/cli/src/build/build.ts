@@ -1,4 +1,5 @@
 import { type Client, hasEnded, type Job, type JobRequest } from '@slipway/client';
+import { count, formatBytes, shortDigest } from '@slipway/shared/formatting';
 import { checked } from '../build-options/check.js';
 import { type BuildOptionFlags, furtherTags, requestedOptions } from '../build-options/options.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
@@ -8,7 +9,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { attemptLine, logText } from '../jobs/log-text.js';
 import { builtImage, outcomeLine } from '../jobs/outcome.js';
 import type { Screen, Terminal } from '../terminal/terminal.js';
-import { bytes, count, shortDigest, shown } from '../terminal/text.js';
+import { shown } from '../terminal/text.js';
 import { type VcsOptions, vcsOf } from '../vcs/vcs.js';
 import { readContext } from './context.js';
 import { Interrupted, Interruption } from './interruption.js';
@@ -155,7 +156,7 @@ interface Uploaded {
 
 async function upload({ folder, file, client, say, signal }: Upload): Promise<Uploaded> {
   const context = await readContext(folder, file);
-  say('context', `${count(context.files, 'file')}, ${bytes(context.bytes)}`);
+  say('context', `${count(context.files, 'file')}, ${formatBytes(context.bytes)}`);
   for (const path of context.leftOut) say('left out', `${shown(path)} is neither file, folder nor link`);
   const { digest, created } = await client.uploadSource({ archive: () => packContext(context), signal });
   say('source', `${shortDigest(digest)}${created ? '' : ' (already stored)'}`);

@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EngineName, type Slipway, startSlipway, temporaryFolder } from '@slipway/local';
+import { formatDuration } from '@slipway/shared/formatting';
 import type { CommandContext } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { onInterrupt } from '../interrupts.js';
-import { duration } from '../terminal/text.js';
 import { trustNote } from '../up/message.js';
 import { startReceiver } from './receiver.js';
 import { runDemo } from './run.js';
@@ -61,7 +61,7 @@ export async function demo(options: DemoOptions, { terminal: { out } }: CommandC
   }
 
   function conclude(problems: readonly string[]): ExitCode {
-    const took = duration(performance.now() - begun);
+    const took = formatDuration(performance.now() - begun);
     if (problems.length === 0) {
       out.line(out.style('green', `The demo succeeded in ${took}.`));
       return exitCodes.ok;

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, hasEnded, type Job } from '@slipway/client';
+import { formatDuration } from '@slipway/shared/formatting';
 import { outcomeLine, styledState, workMs } from '../jobs/outcome.js';
 import type { Screen } from '../terminal/terminal.js';
-import { clip, duration, shown } from '../terminal/text.js';
+import { clip, shown } from '../terminal/text.js';
 
 const pollMs = 200;
 const up = (lines: number) => (lines === 0 ? '' : `\u001b[${lines}A`);
@@ -70,7 +71,7 @@ function appended(screen: Screen): Show {
 function stateText(job: Job, screen: Screen): string {
   if (!hasEnded(job.state)) {
     const since = workMs(job, Date.now());
-    return `${styledState(screen, job.state)}${since === undefined ? '' : ` ${duration(since)}`}`;
+    return `${styledState(screen, job.state)}${since === undefined ? '' : ` ${formatDuration(since)}`}`;
   }
   const [first = '', ...rest] = shown(outcomeLine(job)).split(' ');
   return [first === job.state ? styledState(screen, job.state) : first, ...rest].join(' ');

@@ -1,7 +1,8 @@
 import type { Job } from '@slipway/client';
+import { shortDigest } from '@slipway/shared/formatting';
 import { styledState, workMs } from '../jobs/outcome.js';
 import type { Screen } from '../terminal/terminal.js';
-import { shortDigest, table } from '../terminal/text.js';
+import { table } from '../terminal/text.js';
 import type { Received } from './receiver.js';
 
 /** The actual and the expected result of a function of the demo. */

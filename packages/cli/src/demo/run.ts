@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient, type Job } from '@slipway/client';
 import type { Slipway } from '@slipway/local';
+import { count, formatBytes, shortDigest } from '@slipway/shared/formatting';
 import { readContext } from '../build/context.js';
 import { packContext } from '../build/pack.js';
 import { outcomeLine } from '../jobs/outcome.js';
 import type { Screen } from '../terminal/terminal.js';
-import { bytes, count, shortDigest, shown } from '../terminal/text.js';
+import { shown } from '../terminal/text.js';
 import { writeNodeContext } from './base-image.js';
 import { type DemoFunction, demoFunctions } from './functions.js';
 import { followJobs } from './progress.js';
@@ -71,7 +72,9 @@ async function buildBase({ client, slipway, steps, scratch, signal }: Demo): Pro
   await mkdir(folder, { recursive: true });
   await writeNodeContext(folder);
   const { digest, ...size } = await upload({ client, folder, signal });
-  steps.note(`FROM scratch: node and its libraries, ${count(size.files, 'file')}, ${bytes(size.bytes)}`);
+  steps.note(
+    `FROM scratch: node and its libraries, ${count(size.files, 'file')}, ${formatBytes(size.bytes)}`,
+  );
   const image = `${slipway.registry}/slipway/node:${process.versions.node}`;
   const { id } = await client.submitJob({ spec: { image, source: { digest } }, signal });
   const job = await client.waitForEnd({ id, signal });
@@ -96,7 +99,7 @@ async function uploadAll(demo: Demo): Promise<Map<string, UploadedSource>> {
     const source = await upload({ ...demo, folder: await prepare(scratch) });
     sources.set(name, source);
     const answer = source.created ? '201, stored' : '200, already stored';
-    const size = `${count(source.files, 'file')}, ${bytes(source.bytes)}`;
+    const size = `${count(source.files, 'file')}, ${formatBytes(source.bytes)}`;
     demo.steps.note(`${name.padEnd(20)} ${about.padEnd(28)} ${size.padEnd(18)} ${answer}`);
   }
   return sources;

@@ -1,5 +1,5 @@
+import { formatDuration } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
-import { duration } from '../terminal/text.js';
 
 export interface Steps {
   /** Prints a numbered heading, runs the work, and prints its duration. */
@@ -19,7 +19,7 @@ export function createSteps(screen: Screen): Steps {
       const begun = performance.now();
       const result = await work();
       const took = performance.now() - begun;
-      if (took >= worthTellingMs) screen.line(screen.style('dim', `   ${duration(took)}`));
+      if (took >= worthTellingMs) screen.line(screen.style('dim', `   ${formatDuration(took)}`));
       return result;
     },
     note: (text) => screen.line(`   ${text}`),

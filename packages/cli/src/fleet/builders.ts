@@ -1,8 +1,9 @@
 import type { Builder } from '@slipway/client';
+import { type ReplicaCondition, replicaCondition } from '@slipway/shared/contracts';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
-import type { Screen } from '../terminal/terminal.js';
+import type { Screen, Style } from '../terminal/terminal.js';
 import { shown, table } from '../terminal/text.js';
 
 /** Shows the replicas. */
@@ -54,13 +55,19 @@ function rowOf(builder: Builder, screen: Screen): string[] {
   ];
 }
 
-/** Returns the state that decides whether the replica receives builds. */
-function stateOf({ draining, health, readiness, circuit }: Builder, screen: Screen): string {
-  if (draining) return screen.style('yellow', 'draining');
-  if (health === 'down') return screen.style('red', 'down');
-  if (readiness === 'broken') return screen.style('red', 'broken');
-  if (readiness === 'draining') return screen.style('yellow', 'draining');
-  if (circuit !== 'closed') return screen.style('red', `circuit ${circuit}`);
-  if (readiness === 'full') return screen.style('yellow', 'full');
-  return health === 'up' ? screen.style('green', 'up') : 'unknown';
+const styles: Readonly<Record<ReplicaCondition, Style | undefined>> = {
+  down: 'red',
+  broken: 'red',
+  'circuit open': 'red',
+  'circuit probing': 'red',
+  draining: 'yellow',
+  full: 'yellow',
+  up: 'green',
+  unknown: undefined,
+};
+
+function stateOf(builder: Builder, screen: Screen): string {
+  const condition = replicaCondition(builder);
+  const style = styles[condition];
+  return style === undefined ? condition : screen.style(style, condition);
 }

@@ -1,7 +1,8 @@
+import { formatDuration } from '@slipway/shared/formatting';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
-import { duration, table } from '../terminal/text.js';
+import { table } from '../terminal/text.js';
 
 /** Shows the number of waiting jobs and the estimated time left. */
 export async function queue(
@@ -18,9 +19,9 @@ export async function queue(
     pool.name,
     String(pool.queued),
     `${pool.running} of ${pool.capacity}`,
-    pool.queued === 0 ? '-' : duration(pool.oldest_wait_ms),
-    pool.mean_build_ms === undefined ? '-' : duration(pool.mean_build_ms),
-    pool.queued === 0 || pool.estimated_ms === undefined ? '-' : duration(pool.estimated_ms),
+    pool.queued === 0 ? '-' : formatDuration(pool.oldest_wait_ms),
+    pool.mean_build_ms === undefined ? '-' : formatDuration(pool.mean_build_ms),
+    pool.queued === 0 || pool.estimated_ms === undefined ? '-' : formatDuration(pool.estimated_ms),
   ]);
   for (const row of table([['POOL', 'WAITING', 'RUNNING', 'OLDEST', 'MEAN BUILD', 'DONE IN'], ...rows]))
     out.line(row);

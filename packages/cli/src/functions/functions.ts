@@ -1,11 +1,12 @@
 import type { Client, FunctionView } from '@slipway/client';
+import { formatDuration, shortDigest } from '@slipway/shared/formatting';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { optionFacts, pairs } from '../jobs/option-facts.js';
 import { styledState } from '../jobs/outcome.js';
-import { duration, shortDigest, shown, table } from '../terminal/text.js';
+import { age, shown, table } from '../terminal/text.js';
 
 export interface ListFunctionsOptions extends CommonOptions {
   readonly namespace?: string;
@@ -30,7 +31,7 @@ export async function listFunctions(
     const rows = functions.map((view) => [
       ...[view.name, view.spec.image, view.spec.template?.name ?? '-'],
       shown(view.base_images.join(' ')) || '-',
-      view.last_success ? `${duration(Date.now() - Date.parse(view.last_success.finished_at))} ago` : 'never',
+      view.last_success ? `${age(view.last_success.finished_at)} ago` : 'never',
     ]);
     for (const row of table([['FUNCTION', 'IMAGE', 'TEMPLATE', 'BASE IMAGES', 'LAST BUILT'], ...rows]))
       out.line(row);
@@ -90,8 +91,8 @@ export async function showFunction(
   for (const row of table(rows)) out.line(row);
   const history = (view.history ?? []).map((job) => [
     ...[`  ${job.job}`, styledState(out, job.state)],
-    `${duration(Date.now() - Date.parse(job.created_at))} ago`,
-    job.duration_ms === undefined ? '-' : duration(job.duration_ms),
+    `${age(job.created_at)} ago`,
+    job.duration_ms === undefined ? '-' : formatDuration(job.duration_ms),
     job.code ?? (job.digest === undefined ? '' : shortDigest(job.digest)),
   ]);
   if (history.length > 0) {

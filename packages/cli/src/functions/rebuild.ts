@@ -1,4 +1,6 @@
 import type { RebuildPlan, RebuildRequest } from '@slipway/client';
+import type { PriorityClass } from '@slipway/shared/contracts';
+import { count } from '@slipway/shared/formatting';
 import { submitted } from '../batch/commands.js';
 import { type BuildOptionFlags, requestedOptions } from '../build-options/options.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
@@ -6,7 +8,7 @@ import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { Screen, Terminal } from '../terminal/terminal.js';
-import { count, shown, table } from '../terminal/text.js';
+import { shown, table } from '../terminal/text.js';
 
 export interface RebuildOptions extends CommonOptions, BuildOptionFlags {
   readonly namespace?: string;
@@ -23,7 +25,7 @@ export interface RebuildOptions extends CommonOptions, BuildOptionFlags {
   readonly buildArg?: Readonly<Record<string, string>>;
   readonly setLabel?: Readonly<Record<string, string>>;
   readonly sameTemplate?: boolean;
-  readonly priority: 'high' | 'normal' | 'low';
+  readonly priority: PriorityClass;
   readonly skipUnchanged?: boolean;
   readonly parallel?: number;
   readonly onFailure: 'continue' | 'stop';

@@ -1,16 +1,14 @@
 import type { Job } from '@slipway/client';
+import { formatPairs } from '@slipway/shared/formatting';
 
-type Texts = Readonly<Record<string, string>>;
 type Spec = Pick<
   Job,
   'dockerfile' | 'target' | 'tags' | 'image_labels' | 'annotations' | 'no_cache' | 'pull'
 >;
 
-/** Formats pairs as on a command line. Returns undefined when there are none. */
-export const pairs = (texts: Texts = {}): string | undefined =>
-  Object.entries(texts)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(', ') || undefined;
+/** Returns the pairs as text, or undefined when there are none. */
+export const pairs = (texts: Readonly<Record<string, string>> = {}): string | undefined =>
+  formatPairs(texts) || undefined;
 
 /** Returns the `docker build` options of a job or function: undefined for default values. */
 export const optionFacts = (spec: Spec): (readonly [string, string | undefined])[] => [

@@ -1,6 +1,6 @@
 import type { Job, JobState } from '@slipway/client';
+import { count, formatDuration } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
-import { count, duration } from '../terminal/text.js';
 
 const styles = {
   queued: 'dim',
@@ -27,7 +27,7 @@ export function workMs(job: Job, now: number): number | undefined {
 export function outcomeLine(job: Job): string {
   const took = workMs(job, Date.now());
   const attempts = job.attempts.length === 1 ? '' : `, ${count(job.attempts.length, 'attempt')}`;
-  const time = took === undefined ? '' : ` in ${duration(took)}${attempts}`;
+  const time = took === undefined ? '' : ` in ${formatDuration(took)}${attempts}`;
   switch (job.state) {
     case 'succeeded':
       return `succeeded${time}${job.cancel_requested ? ', before the cancel took effect' : ''}`;

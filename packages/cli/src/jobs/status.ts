@@ -1,9 +1,10 @@
 import type { Job, JobState, ListJobsQuery } from '@slipway/client';
+import { formatDuration } from '@slipway/shared/formatting';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { Screen } from '../terminal/terminal.js';
-import { duration, shown, table } from '../terminal/text.js';
+import { age, shown, table } from '../terminal/text.js';
 import { logText } from './log-text.js';
 import { optionFacts, pairs } from './option-facts.js';
 import { builtImage, outcomeLine, styledState, workMs } from './outcome.js';
@@ -62,8 +63,8 @@ function rowOf(job: Job, screen: Screen): string[] {
     styledState(screen, job.state),
     job.function ?? '-',
     job.image,
-    duration(Date.now() - Date.parse(job.created_at)),
-    took === undefined ? '-' : duration(took),
+    age(job.created_at),
+    took === undefined ? '-' : formatDuration(took),
     job.error?.code ?? (job.cancel_requested && job.state !== 'canceled' ? 'being canceled' : ''),
   ];
 }

@@ -1,7 +1,8 @@
+import { count, formatBytes, shortDigest } from '@slipway/shared/formatting';
 import type { Part } from '../stack/layers.js';
 import type { Plan } from '../stack/plan.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { bytes, count, shortDigest, table } from '../terminal/text.js';
+import { table } from '../terminal/text.js';
 import { sourceOf } from './upload.js';
 
 interface ShowPlan {
@@ -38,11 +39,11 @@ export function showPlan({ plan, missing, terminal: { out, err }, json }: ShowPl
   const rows = plan.functions.map((fn) => {
     const { source } = sourceOf(fn);
     const upload = lacking.has(source.digest) ? 'upload' : 'there';
-    return [fn.function, fn.image, shortDigest(source.digest), bytes(source.bytes), upload];
+    return [fn.function, fn.image, shortDigest(source.digest), formatBytes(source.bytes), upload];
   });
   for (const row of table([['FUNCTION', 'IMAGE', 'SOURCE', 'SIZE', ''], ...rows])) out.line(row);
   const size = missing.reduce((sum, { source }) => sum + source.bytes, 0);
   err.line(
-    `Nothing was submitted. ${count(missing.length, 'source')} would be uploaded${missing.length > 0 ? ` (${bytes(size)})` : ''}.`,
+    `Nothing was submitted. ${count(missing.length, 'source')} would be uploaded${missing.length > 0 ? ` (${formatBytes(size)})` : ''}.`,
   );
 }

@@ -1,4 +1,6 @@
 import { ApiError, type BatchRequest, type Client } from '@slipway/client';
+import type { PriorityClass } from '@slipway/shared/contracts';
+import { count, formatBytes } from '@slipway/shared/formatting';
 import { watchBatch } from '../batch/watch.js';
 import { Interrupted, Interruption } from '../build/interruption.js';
 import { type BuildOptionFlags, requestedOptions } from '../build-options/options.js';
@@ -12,7 +14,6 @@ import type { Part } from '../stack/layers.js';
 import { type Plan, planStack } from '../stack/plan.js';
 import { findStackFile } from '../stack/stack-path.js';
 import type { Terminal } from '../terminal/terminal.js';
-import { bytes, count } from '../terminal/text.js';
 import { type VcsOptions, vcsOf } from '../vcs/vcs.js';
 import { showPlan } from './dry-run.js';
 import { missingSources, sourceOf, sourcesOf, templatesOf, uploadSources } from './upload.js';
@@ -38,7 +39,7 @@ export interface PublishOptions extends CommonOptions, VcsOptions, BuildOptionFl
   readonly skipUnchanged?: boolean;
   readonly force?: boolean;
   readonly onFailure: 'continue' | 'stop';
-  readonly priority: 'high' | 'normal' | 'low';
+  readonly priority: PriorityClass;
   readonly label?: Readonly<Record<string, string>>;
   /** Seconds. */
   readonly timeout?: number;
@@ -123,7 +124,7 @@ function stepLine({ err }: Terminal, { quiet = false, json = false }: PublishOpt
 function sayPlan({ functions, skipped }: Plan, say: Say): void {
   const parts = [...functions.map(sourceOf), ...templatesOf(functions)];
   const total = parts.reduce((sum, { source }) => sum + source.bytes, 0);
-  say('stack', `${count(functions.length, 'function')}, ${bytes(total)} of sources`);
+  say('stack', `${count(functions.length, 'function')}, ${formatBytes(total)} of sources`);
   if (skipped.length > 0) say('left out', `${skipped.join(', ')} (skip_build)`);
 }
 
@@ -152,7 +153,7 @@ async function upload({ missing, plan, client, signal, terminal, say }: UploadSt
   const sent = missing.reduce((sum, { source }) => sum + source.bytes, 0);
   const laid = missingTemplates > 0 ? `, ${count(missingTemplates, 'template')}` : '';
   const rest = there > 0 ? `, ${there} there already` : '';
-  say('sources', `${uploaded} uploaded${laid}${missing.length > 0 ? ` (${bytes(sent)})` : ''}${rest}`);
+  say('sources', `${uploaded} uploaded${laid}${missing.length > 0 ? ` (${formatBytes(sent)})` : ''}${rest}`);
   return digests;
 }
 

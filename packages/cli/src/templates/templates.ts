@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import type { Template } from '@slipway/client';
+import { shortDigest } from '@slipway/shared/formatting';
 import { submitted } from '../batch/commands.js';
 import { packTree } from '../build/pack.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
@@ -8,7 +9,7 @@ import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { TemplateFolderOptions } from '../pull/template-folder.js';
 import { ContextTree, listPath } from '../stack/context-tree.js';
-import { duration, shortDigest, shown, table } from '../terminal/text.js';
+import { age, shown, table } from '../terminal/text.js';
 
 /** Shows the templates of the server. */
 export async function listTemplates(
@@ -33,7 +34,7 @@ export async function listTemplates(
       shown(template.handler_folder),
       shown(template.build_options.map(({ name }) => name).join(' ')) || '-',
       shown(originOf(template)) || '-',
-      `${duration(Date.now() - Date.parse(template.updated_at))} ago`,
+      `${age(template.updated_at)} ago`,
     ]);
     for (const row of table([
       ['TEMPLATE', 'VERSION', 'FILES', 'HANDLER', 'BUILD OPTIONS', 'FROM', 'CHANGED'],

@@ -1,3 +1,4 @@
+import { priorityClasses } from '@slipway/shared/contracts';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { type ExitCode, exitCodesHelp } from '../exit-codes.js';
@@ -140,9 +141,7 @@ Examples:
       .option('--weight <number>', 'its share of the fleet relative to other tenants', weight)
       .addOption(
         new Option('--highest-priority <class>', 'the highest priority of its jobs').choices([
-          'high',
-          'normal',
-          'low',
+          ...priorityClasses,
         ]),
       )
       .option('--proxy-arguments', 'allow build arguments such as HTTP_PROXY in its jobs')

@@ -1,9 +1,11 @@
 import { ApiError, type Client, type Tenant, type TenantSettings } from '@slipway/client';
+import type { PriorityClass } from '@slipway/shared/contracts';
+import { formatBytes } from '@slipway/shared/formatting';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
-import { bytes, table } from '../terminal/text.js';
+import { table } from '../terminal/text.js';
 import { readSettings } from './settings-file.js';
 
 /** Returns the facts about a tenant as rows. */
@@ -21,8 +23,8 @@ export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[]
     ['  proxies', mayGiveProxies(tenant) ? 'may be given as build arguments' : 'refused'],
     ['  queued jobs', of(limits.queued_jobs, usage?.queued_jobs)],
     ['  running jobs', of(limits.running_jobs, usage?.running_jobs)],
-    ['  sources', of(limits.source_bytes, usage?.source_bytes, bytes)],
-    ['  records', of(limits.stored_bytes ?? usage?.max_stored_bytes, usage?.stored_bytes, bytes)],
+    ['  sources', of(limits.source_bytes, usage?.source_bytes, formatBytes)],
+    ['  records', of(limits.stored_bytes ?? usage?.max_stored_bytes, usage?.stored_bytes, formatBytes)],
     ['  requests a minute', of(limits.requests_per_minute, undefined)],
     ['  managed by', tenant.managed_by],
   ];
@@ -50,7 +52,11 @@ export async function listTenants(
   else {
     const rows = tenants.map(({ name, weight, images, usage, managed_by }) => [
       ...[name, String(weight), String(usage?.queued_jobs ?? '-'), String(usage?.running_jobs ?? '-')],
-      ...[usage === undefined ? '-' : bytes(usage.source_bytes), images.join(' ') || 'nowhere', managed_by],
+      ...[
+        usage === undefined ? '-' : formatBytes(usage.source_bytes),
+        images.join(' ') || 'nowhere',
+        managed_by,
+      ],
     ]);
     for (const row of table([
       ['TENANT', 'WEIGHT', 'QUEUED', 'RUNNING', 'SOURCES', 'MAY PUSH TO', 'BY'],
@@ -85,7 +91,7 @@ export interface SetTenantOptions extends CommonOptions {
   /** Pool names. `any` alone stands for all pools. */
   readonly pool?: readonly string[];
   readonly weight?: number;
-  readonly highestPriority?: 'high' | 'normal' | 'low';
+  readonly highestPriority?: PriorityClass;
   readonly proxyArguments?: boolean;
   readonly queuedJobs?: Limit;
   readonly runningJobs?: Limit;

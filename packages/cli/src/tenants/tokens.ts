@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Scope, Token } from '@slipway/client';
+import { formatDuration } from '@slipway/shared/formatting';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
-import { duration, shown, table } from '../terminal/text.js';
+import { shown, table } from '../terminal/text.js';
 
 export interface CreateTokenOptions extends CommonOptions {
   readonly scope: readonly string[];
@@ -74,7 +75,7 @@ function rowOf(token: Token): string[] {
   return [
     ...[token.id, token.tenant, shown(token.description), token.scopes.join(' ')],
     end === undefined ? 'never' : Date.parse(end) <= Date.now() ? 'has expired' : end,
-    used === undefined ? 'never' : `${duration(Math.max(0, Date.now() - Date.parse(used)))} ago`,
+    used === undefined ? 'never' : `${formatDuration(Math.max(0, Date.now() - Date.parse(used)))} ago`,
     token.managed_by,
   ];
 }

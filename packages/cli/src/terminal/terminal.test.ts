@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createScreen } from './terminal.js';
-import { bytes, count, duration, shown, table, width } from './text.js';
+import { shown, table, width } from './text.js';
 
 const red = '\u001b[31mred\u001b[39m';
 
@@ -85,31 +85,4 @@ test('columns are as wide as their widest cell, without styles', () => {
   ]);
   expect(rows).toEqual(['A   BB   C', `1   ${red}  x`, '22  b']);
   expect(width(red)).toBe(3);
-});
-
-test.each([
-  [0, '0 ms'],
-  [999, '999 ms'],
-  [1_000, '1.0 s'],
-  [59_949, '59.9 s'],
-  [59_950, '1 min 0 s'],
-  [125_000, '2 min 5 s'],
-  [3_840_000, '1 h 4 min'],
-])('%d ms is %s', (ms, expected) => {
-  expect(duration(ms)).toBe(expected);
-});
-
-test.each([
-  [0, '0 B'],
-  [999, '999 B'],
-  [1_000, '1.0 kB'],
-  [34_500, '35 kB'],
-  [999_600, '1.0 MB'],
-  [2_500_000_000, '2.5 GB'],
-])('%d bytes are %s', (number, expected) => {
-  expect(bytes(number)).toBe(expected);
-});
-
-test('one is singular', () => {
-  expect([count(0, 'file'), count(1, 'file'), count(2, 'file')]).toEqual(['0 files', '1 file', '2 files']);
 });

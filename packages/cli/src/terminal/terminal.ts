@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { visible } from '@slipway/client';
 
-type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** An output stream of the command line. Invisible characters in any text are escaped. */

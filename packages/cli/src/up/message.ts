@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { EngineName, Slipway } from '@slipway/local';
+import { count } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
-import { count, table } from '../terminal/text.js';
+import { table } from '../terminal/text.js';
 
 const engineNames: Readonly<Record<EngineName, string>> = { buildkit: 'BuildKit', buildah: 'buildah' };
 

@@ -1,3 +1,4 @@
+import { deliveryStates, webhookEventTypes } from '@slipway/shared/contracts';
 import { type Command, Option } from 'commander';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import type { ExitCode } from '../exit-codes.js';
@@ -24,7 +25,7 @@ import {
   type UpdateOptions,
   updateWebhook,
 } from './endpoints.js';
-import { events, eventTypes } from './events.js';
+import { events } from './events.js';
 import { formatTypes } from './format.js';
 import { httpUrl } from './http-url.js';
 import type { ListenOptions } from './listen.js';
@@ -159,14 +160,7 @@ function addDeliveryCommands(webhooks: Command, { context, onExit, talks }: Webh
       .summary('show the latest deliveries')
       .description('Shows deliveries, newest first: to one endpoint, or to all endpoints and callbacks.')
       .argument('[webhook]', 'the id of an endpoint')
-      .addOption(
-        new Option('--state <state>', 'only deliveries in this state').choices([
-          'pending',
-          'delivered',
-          'failed',
-          'canceled',
-        ]),
-      )
+      .addOption(new Option('--state <state>', 'only deliveries in this state').choices([...deliveryStates]))
       .option('--job <job>', 'only deliveries about this job, to all endpoints')
       .option('--batch <batch>', 'only deliveries about this batch, to all endpoints')
       .option('--limit <count>', 'how many', whole({ min: 1, max: 200 }), 20)
@@ -254,7 +248,7 @@ function addListenCommand(webhooks: Command, { context, onExit, talks }: Webhook
 }
 
 const eventOption = (text: string) =>
-  new Option('--event <event,…>', text).choices(eventTypes).argParser(events);
+  new Option('--event <event,…>', text).choices(webhookEventTypes).argParser(events);
 
 /** Adds the settings of an endpoint, for create and update. */
 const settings = (command: Command): Command =>

@@ -54,7 +54,7 @@ describe('endpoints', () => {
     expect(lines[1]).toMatch(
       /^wh_1 +enabled +https:\/\/ci\.example\/hook +job\.succeeded,failed batch\.finished +the shop$/,
     );
-    expect(lines[2]).toMatch(/^wh_2 +disabled .* ago: it answered 410 +https/);
+    expect(lines[2]).toMatch(/^wh_2 +disabled .* ago: it answered 410 Gone +https/);
     expect(lines[3]).toMatch(/^wh_3 +failing for .*, next try in .* https/);
     expect(lines[4]).toMatch(/^wh_4 +disabled +https/);
     expect(JSON.parse((await slipway(['webhooks', 'list', '--json'], env)).out)).toHaveLength(4);
@@ -69,7 +69,9 @@ describe('endpoints', () => {
   test('that Slipway disabled are shown with a remedy', async () => {
     const { env } = await serve({ 'GET /v1/webhooks/wh_2': json(200, switchedOff) });
     const { out, err } = await slipway(['webhooks', 'show', 'wh_2'], env);
-    expect(out).toMatch(/^wh_2 {2}disabled .* ago: it answered 410\n {2}url +https:[\s\S]*labels +team=shop/);
+    expect(out).toMatch(
+      /^wh_2 {2}disabled .* ago: it answered 410 Gone\n {2}url +https:[\s\S]*labels +team=shop/,
+    );
     expect(err).toContain('slipway webhooks update wh_2 --enable');
     expect(err).toContain('slipway webhooks recover wh_2 --since 2026-01-01T00:00:00.000Z');
   });
@@ -199,7 +201,7 @@ describe('deliveries', () => {
     expect(exit).toBe(0);
     const lines = out.split('\n');
     expect(lines[0]).toMatch(/^DELIVERY +STATE +EVENT +ABOUT +TRIES +LAST +AGE$/);
-    expect(lines[1]).toMatch(/^dlv_1 +delivered +job\.failed +job_1 +1 +200 +\S+ h \d+ min$/);
+    expect(lines[1]).toMatch(/^dlv_1 +delivered +job\.failed +job_1 +1 +200 +\d+ d(?: \d+ h)?$/);
     expect(lines[2]).toMatch(/^dlv_2 +pending +job\.failed +job_1 +2 +503 .* next in \d/);
     expect(lines[3]).toMatch(/^dlv_3 +failed +job\.failed +batch_1 +0 +- .* exhausted$/);
   });

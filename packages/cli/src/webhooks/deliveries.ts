@@ -1,11 +1,12 @@
 import type { Delivery, DeliverySummary } from '@slipway/client';
+import { count } from '@slipway/shared/formatting';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { Screen } from '../terminal/terminal.js';
-import { count, shown, table } from '../terminal/text.js';
-import { age, attemptText, deliveryState, nextText, reasonText } from './text.js';
+import { age, shown, table } from '../terminal/text.js';
+import { attemptText, deliveryState, nextText, reasonText } from './text.js';
 
 export interface DeliveriesOptions extends CommonOptions {
   readonly state?: DeliverySummary['state'];

@@ -1,11 +1,12 @@
 import type { Client, Webhook, WebhookPatch } from '@slipway/client';
+import type { WebhookEventType } from '@slipway/shared/contracts';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { Screen } from '../terminal/terminal.js';
 import { shown, table } from '../terminal/text.js';
-import { type EventType, eventsText } from './events.js';
+import { eventsText } from './events.js';
 import { type FormatOptions, formatOf } from './format.js';
 import { secretFrom } from './secret.js';
 import { formatText, webhookState } from './text.js';
@@ -66,7 +67,7 @@ export async function showWebhook(
 
 interface Settings extends CommonOptions, FormatOptions {
   readonly description?: string;
-  readonly event?: readonly EventType[];
+  readonly event?: readonly WebhookEventType[];
   readonly maxInFlight?: number;
 }
 

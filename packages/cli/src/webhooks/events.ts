@@ -1,31 +1,15 @@
-import type { WebhookRequest } from '@slipway/client';
+import { type WebhookEventType, webhookEventTypes } from '@slipway/shared/contracts';
 import { InvalidArgumentError } from 'commander';
 import { list } from '../parse.js';
 
-export type EventType = NonNullable<WebhookRequest['events']>[number];
-
-const known: Readonly<Record<EventType, true>> = {
-  'job.queued': true,
-  'job.started': true,
-  'job.succeeded': true,
-  'job.failed': true,
-  'job.canceled': true,
-  'batch.finished': true,
-  'builder.circuit_opened': true,
-  'builder.circuit_closed': true,
-  'webhook.disabled': true,
-};
-/** The event types that an endpoint can subscribe to. */
-export const eventTypes = Object.keys(known) as EventType[];
-
 /** Parses event types without duplicates. The option may be repeated, or its values separated by commas. */
-export function events(text: string, before: readonly EventType[] = []): EventType[] {
+export function events(text: string, before: readonly WebhookEventType[] = []): WebhookEventType[] {
   const named = list(text);
-  const strange = named.find((name) => !Object.hasOwn(known, name));
+  const strange = named.find((name) => !(webhookEventTypes as readonly string[]).includes(name));
   if (strange !== undefined || named.length === 0) {
-    throw new InvalidArgumentError(`Events are ${eventTypes.join(', ')}.`);
+    throw new InvalidArgumentError(`Events are ${webhookEventTypes.join(', ')}.`);
   }
-  return [...new Set([...before, ...(named as EventType[])])];
+  return [...new Set([...before, ...(named as WebhookEventType[])])];
 }
 
 /** Formats event types: `job.succeeded,failed batch.finished`. Types of one kind share its name. */

@@ -1,10 +1,10 @@
+import type { WebhookEventType } from '@slipway/shared/contracts';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { onInterrupt } from '../interrupts.js';
 import type { Terminal } from '../terminal/terminal.js';
-import type { EventType } from './events.js';
 import { messageEvent, messageLine } from './message-line.js';
 import { type Receiver, startReceiver } from './receiver.js';
 import { checkSecret, secretFrom } from './secret.js';
@@ -16,7 +16,7 @@ export interface ListenOptions extends CommonOptions {
   readonly forward?: URL;
   /** URL by which the API reaches this machine. */
   readonly url?: URL;
-  readonly event?: readonly EventType[];
+  readonly event?: readonly WebhookEventType[];
   readonly label?: Readonly<Record<string, string>>;
   readonly secretFile?: string;
   /** Only listen, with the secret of an existing endpoint. */

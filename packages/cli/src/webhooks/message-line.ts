@@ -1,5 +1,6 @@
+import { formatDuration, shortDigest } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
-import { clip, duration, shortDigest, shown } from '../terminal/text.js';
+import { clip, shown } from '../terminal/text.js';
 import type { Received } from './receiver.js';
 
 const styles: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'cyan'>> = {
@@ -57,7 +58,7 @@ function forwardedPart({ forwarded }: Received, screen: Screen): string[] {
   const { status, error, durationMs } = forwarded;
   if (status === undefined) return [screen.style('red', `→ ${error}`)];
   const ok = status >= 200 && status < 300;
-  return [screen.style(ok ? 'green' : 'red', `→ ${status} in ${duration(durationMs)}`)];
+  return [screen.style(ok ? 'green' : 'red', `→ ${status} in ${formatDuration(durationMs)}`)];
 }
 
 /** Returns the subject. Messages of other senders may arrive as well, and are shown by their type. */

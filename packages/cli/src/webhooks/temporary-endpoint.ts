@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import { ApiError, type Client, type WebhookWithSecret } from '@slipway/client';
+import type { WebhookEventType } from '@slipway/shared/contracts';
 import { identify } from '../installation/process-identity.js';
 import type { Screen } from '../terminal/terminal.js';
 import { shown } from '../terminal/text.js';
 import { allWebhooks } from './endpoints.js';
-import type { EventType } from './events.js';
 
 /** Identifies an endpoint of `listen`: the machine, followed by the process id. */
 const description = `slipway webhooks listen on ${hostname()}, process `;
@@ -12,7 +12,7 @@ const description = `slipway webhooks listen on ${hostname()}, process `;
 interface CreateTemporary {
   readonly client: Client;
   readonly url: string;
-  readonly events: readonly EventType[] | undefined;
+  readonly events: readonly WebhookEventType[] | undefined;
   readonly labels: Readonly<Record<string, string>> | undefined;
   readonly secret: string | undefined;
 }

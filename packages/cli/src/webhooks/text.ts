@@ -1,25 +1,19 @@
 import type { DeliverySummary, Webhook } from '@slipway/client';
+import { disabledReasonTexts } from '@slipway/shared/contracts';
+import { formatDuration } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
-import { duration, shown } from '../terminal/text.js';
-
-export const age = (time: string): string => duration(Date.now() - Date.parse(time));
-
-const disabledReasons: Readonly<Record<NonNullable<Webhook['disabled']>['reason'], string>> = {
-  gone: 'it answered 410',
-  failing: 'it failed for five days',
-  failed_in_a_row: 'a hundred in a row failed',
-};
+import { age, shown } from '../terminal/text.js';
 
 /** Formats the state of an endpoint: enabled or the reason why not, and failures. */
 export function webhookState(webhook: Webhook, screen: Screen): string {
   const { enabled, disabled, failing_since: failing, circuit_open_until: paused } = webhook;
   if (disabled) {
-    return screen.style('red', `disabled ${age(disabled.at)} ago: ${disabledReasons[disabled.reason]}`);
+    return screen.style('red', `disabled ${age(disabled.at)} ago: ${disabledReasonTexts[disabled.reason]}`);
   }
   if (!enabled) return screen.style('dim', 'disabled');
   if (failing === undefined) return screen.style('green', 'enabled');
   const left = paused === undefined ? 0 : Date.parse(paused) - Date.now();
-  const wait = left > 0 ? `, next try in ${duration(left)}` : '';
+  const wait = left > 0 ? `, next try in ${formatDuration(left)}` : '';
   return screen.style('yellow', `failing for ${age(failing)}${wait}`);
 }
 
@@ -38,8 +32,8 @@ type Attempt = DeliverySummary['attempts'][number];
 
 /** Formats an attempt: `200 in 34 ms`, or `ECONNREFUSED after 2 ms`. */
 export function attemptText({ status, error, duration_ms: took }: Attempt): string {
-  if (status === undefined) return `${shown(error ?? 'no answer')} after ${duration(took)}`;
-  return `${status} in ${duration(took)}${error === undefined ? '' : `: ${shown(error)}`}`;
+  if (status === undefined) return `${shown(error ?? 'no answer')} after ${formatDuration(took)}`;
+  return `${status} in ${formatDuration(took)}${error === undefined ? '' : `: ${shown(error)}`}`;
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -65,5 +59,5 @@ export function reasonText(reason: string): string {
 export function nextText({ state, next_attempt_at: next }: DeliverySummary): string {
   if (state !== 'pending') return '';
   const left = next === undefined ? 0 : Date.parse(next) - Date.now();
-  return left > 0 ? `next in ${duration(left)}` : 'next soon';
+  return left > 0 ? `next in ${formatDuration(left)}` : 'next soon';
 }

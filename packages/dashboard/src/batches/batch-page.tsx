@@ -1,4 +1,5 @@
 import { ApiError, type Batch } from '@slipway/client';
+import { count } from '@slipway/shared/formatting';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
@@ -10,7 +11,6 @@ import { Figure, Figures } from '../components/figures.js';
 import { Loading } from '../components/loading.js';
 import { Page, Section } from '../components/page.js';
 import { Elapsed, Time } from '../components/time.js';
-import { count } from '../format/numbers.js';
 import { queryKeys, refresh } from '../live/live-queries.js';
 import { useClient, useScope } from '../session/session-context.js';
 import type { Cell } from './batch-jobs.js';

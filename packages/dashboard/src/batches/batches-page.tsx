@@ -1,4 +1,5 @@
 import type { Batch } from '@slipway/client';
+import { count } from '@slipway/shared/formatting';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { Button } from '../components/button.js';
@@ -7,7 +8,6 @@ import { ErrorPanel } from '../components/error-panel.js';
 import { Loading } from '../components/loading.js';
 import { Page, Section } from '../components/page.js';
 import { Elapsed, Time } from '../components/time.js';
-import { count } from '../format/numbers.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient } from '../session/session-context.js';
 import styles from './batches.module.css';

@@ -1,11 +1,10 @@
 import type { Batch } from '@slipway/client';
+import { formatDuration, imagePath } from '@slipway/shared/formatting';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { Loading } from '../components/loading.js';
 import { Section } from '../components/page.js';
 import { Time } from '../components/time.js';
-import { imageName } from '../format/digest.js';
-import { formatDuration } from '../format/duration.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient } from '../session/session-context.js';
 import type { Cell } from './batch-jobs.js';
@@ -95,7 +94,7 @@ function Changes({ title, cells }: { title: string; cells: readonly Cell[] }) {
       <ul className={styles.changes}>
         {cells.slice(0, mostNamed).map((cell) => (
           <li key={cell.id}>
-            <Link to={`/jobs/${cell.id}`}>{cell.function ?? imageName(cell.image)}</Link>
+            <Link to={`/jobs/${cell.id}`}>{cell.function ?? imagePath(cell.image)}</Link>
           </li>
         ))}
         {cells.length > mostNamed && <li className="soft">and {cells.length - mostNamed} more</li>}

@@ -1,3 +1,4 @@
+import { imagePath } from '@slipway/shared/formatting';
 import { defaultRangeExtractor, type Range, useVirtualizer } from '@tanstack/react-virtual';
 import {
   type KeyboardEvent,
@@ -12,7 +13,6 @@ import {
 } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { StateBadge } from '../components/state-badge.js';
-import { imageName } from '../format/digest.js';
 import type { Cell } from './batch-jobs.js';
 import styles from './batches.module.css';
 
@@ -130,7 +130,7 @@ function useColumns(box: RefObject<HTMLElement | null>): number {
   return columns;
 }
 
-const nameOf = (cell: Cell) => cell.function ?? imageName(cell.image);
+const nameOf = (cell: Cell) => cell.function ?? imagePath(cell.image);
 
 interface GridCellProps {
   readonly cell: Cell;

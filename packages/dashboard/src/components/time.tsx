@@ -1,6 +1,9 @@
-import { formatDuration } from '../format/duration.js';
-import { absoluteTime, relativeTime } from '../format/time.js';
-import { useNow } from '../format/use-now.js';
+import { formatDuration, relativeTime } from '@slipway/shared/formatting';
+import { useNow } from './use-now.js';
+
+/** Formats date and time in the reader's own time zone and locale. */
+const absoluteTime = (at: number) =>
+  new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** A time relative to now, with date and time on hover. `at`: RFC 3339. */
 export function Time({ at }: { at: string }) {

@@ -1,4 +1,5 @@
 import type { Builder } from '@slipway/client';
+import { type ReplicaCondition, replicaCondition } from '@slipway/shared/contracts';
 
 interface Condition {
   readonly tone: 'good' | 'warn' | 'bad';
@@ -6,28 +7,16 @@ interface Condition {
   readonly word: string;
 }
 
-/** Returns the most important condition of a replica. */
-export function conditionOf({
-  health,
-  readiness,
-  circuit,
-  draining,
-}: Pick<Builder, 'health' | 'readiness' | 'circuit' | 'draining'>): Condition {
-  if (health === 'down') return { tone: 'bad', sign: '✕', word: 'Down' };
-  if (readiness === 'broken') return { tone: 'bad', sign: '✕', word: 'Broken' };
-  if (circuit === 'open') return { tone: 'bad', sign: '✕', word: 'Circuit open' };
-  if (circuit === 'probing') return { tone: 'warn', sign: '?', word: 'Being probed' };
-  if (draining || readiness === 'draining') return { tone: 'warn', sign: '‖', word: 'Draining' };
-  if (health === 'unknown') return { tone: 'warn', sign: '?', word: 'Not checked yet' };
-  if (readiness === 'full') return { tone: 'good', sign: '✓', word: 'Full' };
-  return { tone: 'good', sign: '✓', word: 'Up' };
-}
+/** Returns how the page shows a replica. */
+export const conditionOf = (builder: Builder): Condition => conditions[replicaCondition(builder)];
 
-/** Returns true when the replica takes another build. */
-export const takesBuilds = ({
-  health,
-  readiness,
-  circuit,
-  draining,
-}: Pick<Builder, 'health' | 'readiness' | 'circuit' | 'draining'>) =>
-  health === 'up' && circuit === 'closed' && !draining && readiness !== 'broken' && readiness !== 'draining';
+const conditions: Readonly<Record<ReplicaCondition, Condition>> = {
+  down: { tone: 'bad', sign: '✕', word: 'Down' },
+  broken: { tone: 'bad', sign: '✕', word: 'Broken' },
+  'circuit open': { tone: 'bad', sign: '✕', word: 'Circuit open' },
+  'circuit probing': { tone: 'warn', sign: '?', word: 'Being probed' },
+  draining: { tone: 'warn', sign: '‖', word: 'Draining' },
+  unknown: { tone: 'warn', sign: '?', word: 'Not checked yet' },
+  full: { tone: 'good', sign: '✓', word: 'Full' },
+  up: { tone: 'good', sign: '✓', word: 'Up' },
+};

@@ -1,12 +1,12 @@
+import { receivesBuilds } from '@slipway/shared/contracts';
+import { count } from '@slipway/shared/formatting';
 import { useQuery } from '@tanstack/react-query';
 import { Empty } from '../components/empty.js';
 import { ErrorPanel } from '../components/error-panel.js';
 import { Loading } from '../components/loading.js';
 import { Page, Section } from '../components/page.js';
-import { count } from '../format/numbers.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient, useScope } from '../session/session-context.js';
-import { takesBuilds } from './condition.js';
 import styles from './fleet.module.css';
 import { PoolQueue } from './pool-queue.js';
 import { Replica } from './replica.js';
@@ -36,7 +36,7 @@ export function FleetPage() {
     refetchInterval: statsEveryMs,
   });
   const list = builders.data ?? [];
-  const usable = list.filter(takesBuilds);
+  const usable = list.filter(receivesBuilds);
   const slots = list.reduce((sum, { limit }) => sum + limit, 0);
   const busy = list.reduce((sum, { in_flight }) => sum + in_flight, 0);
   const lead =

@@ -1,10 +1,9 @@
 import type { Builder, Queue, Stats } from '@slipway/client';
+import { receivesBuilds } from '@slipway/shared/contracts';
+import { count, formatDuration } from '@slipway/shared/formatting';
 import { useMemo } from 'react';
 import { SeriesChart } from '../charts/series-chart.js';
 import { Figure, Figures } from '../components/figures.js';
-import { formatDuration } from '../format/duration.js';
-import { count } from '../format/numbers.js';
-import { takesBuilds } from './condition.js';
 import styles from './fleet.module.css';
 
 interface PoolQueueProps {
@@ -98,7 +97,7 @@ function Building({ pool: { name, running, capacity }, replicas }: Omit<PoolQueu
     return <span title={title}>{`${running - ending} of ${capacity}`}</span>;
   }
   const own = replicas.filter(({ pool }) => pool === name);
-  const [taking, leaving] = [own.filter(takesBuilds), own.filter((replica) => !takesBuilds(replica))];
+  const [taking, leaving] = [own.filter(receivesBuilds), own.filter((replica) => !receivesBuilds(replica))];
   const others = inFlight(leaving);
   const slots = taking.reduce((sum, { limit }) => sum + limit, 0);
   return (

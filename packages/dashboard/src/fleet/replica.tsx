@@ -1,8 +1,8 @@
 import type { Builder, Stats } from '@slipway/client';
+import { count, percent } from '@slipway/shared/formatting';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Button } from '../components/button.js';
 import { describeError } from '../components/error-panel.js';
-import { count, percent } from '../format/numbers.js';
 import { queryKeys, refresh } from '../live/live-queries.js';
 import { useClient, useScope } from '../session/session-context.js';
 import { conditionOf } from './condition.js';

@@ -1,4 +1,5 @@
 import type { FunctionView } from '@slipway/client';
+import { formatDuration, shortHash } from '@slipway/shared/formatting';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from 'react-router';
 import { Copyable } from '../components/copyable.js';
@@ -9,8 +10,6 @@ import { Loading } from '../components/loading.js';
 import { Page, Section } from '../components/page.js';
 import { StateBadge } from '../components/state-badge.js';
 import { Time } from '../components/time.js';
-import { shortDigest } from '../format/digest.js';
-import { formatDuration } from '../format/duration.js';
 import { Fact, Tags } from '../jobs/fact.js';
 import facts from '../jobs/jobs.module.css';
 import { OptionFacts } from '../jobs/option-facts.js';
@@ -89,7 +88,7 @@ function FunctionDetails({ view }: { view: FunctionView }) {
                     </Link>
                   </td>
                   <td className="numbers">{duration_ms === undefined ? '–' : formatDuration(duration_ms)}</td>
-                  <td>{digest !== undefined && <code title={digest}>{shortDigest(digest)}</code>}</td>
+                  <td>{digest !== undefined && <code title={digest}>{shortHash(digest)}</code>}</td>
                   <td>{code !== undefined && <code>{code}</code>}</td>
                 </tr>
               ))}

@@ -1,4 +1,5 @@
 import { type FunctionView, hasEnded } from '@slipway/client';
+import { shortHash } from '@slipway/shared/formatting';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { useFilters } from '../address/use-filters.js';
@@ -11,7 +12,6 @@ import { FilterField } from '../components/filter-field.js';
 import { Loading } from '../components/loading.js';
 import { Page } from '../components/page.js';
 import { Time } from '../components/time.js';
-import { shortDigest } from '../format/digest.js';
 import { useLiveEvents } from '../live/live-context.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useRefreshSoon } from '../live/use-refresh-soon.js';
@@ -111,7 +111,7 @@ function FunctionRow({ view }: { view: FunctionView }) {
           <>
             <code>{last_success.result.image}</code>{' '}
             {last_success.result.digest !== undefined && (
-              <code className="soft">{shortDigest(last_success.result.digest)}</code>
+              <code className="soft">{shortHash(last_success.result.digest)}</code>
             )}
           </>
         ) : (

@@ -1,7 +1,6 @@
 import type { FunctionView, JobState } from '@slipway/client';
+import { count, formatDuration } from '@slipway/shared/formatting';
 import { Link } from 'react-router';
-import { formatDuration } from '../format/duration.js';
-import { count } from '../format/numbers.js';
 import styles from './history-chart.module.css';
 
 type History = NonNullable<FunctionView['history']>;

@@ -1,4 +1,5 @@
 import type { RebuildPlan, RebuildRequest } from '@slipway/client';
+import { count } from '@slipway/shared/formatting';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { Link } from 'react-router';
@@ -8,7 +9,6 @@ import { DataTable } from '../components/data-table.js';
 import { ErrorPanel } from '../components/error-panel.js';
 import fields from '../components/fields.module.css';
 import { Page, Section } from '../components/page.js';
-import { count } from '../format/numbers.js';
 import { useClient, useScope } from '../session/session-context.js';
 import styles from './functions.module.css';
 import { type SelectorText, selectorFields, selectorOf } from './selector.js';

@@ -1,10 +1,10 @@
 import type { Job } from '@slipway/client';
+import { formatDuration } from '@slipway/shared/formatting';
 import { Link } from 'react-router';
 import { Copyable } from '../components/copyable.js';
 import { Section } from '../components/page.js';
 import { StateBadge } from '../components/state-badge.js';
 import { Time } from '../components/time.js';
-import { formatDuration } from '../format/duration.js';
 import { Fact, Tags } from './fact.js';
 import styles from './jobs.module.css';
 import { OptionFacts } from './option-facts.js';

@@ -1,6 +1,6 @@
 import type { Job } from '@slipway/client';
 import { visible } from '@slipway/client';
-import { errorWords } from '../errors/words.js';
+import { errorCodes, errorRow } from '@slipway/shared/errors';
 import type { Step } from '../log/log-model.js';
 import styles from './jobs.module.css';
 
@@ -20,7 +20,9 @@ function shortDetail(detail: string): string {
 
 /** Shows why a job failed or was canceled, and what to do about it. */
 export function JobFailure({ error, step, withoutLog }: JobFailureProps) {
-  const words = errorWords[error.code];
+  // An API that is newer than the page may have other codes.
+  const code = errorCodes.find((known) => known === error.code);
+  const words = code && errorRow(code);
   return (
     <section className={styles.failure} aria-labelledby="failure">
       <h2 id="failure">

@@ -1,8 +1,8 @@
 import type { Job } from '@slipway/client';
 import { hasEnded, visible } from '@slipway/client';
+import { formatDuration } from '@slipway/shared/formatting';
 import { Section } from '../components/page.js';
-import { formatDuration } from '../format/duration.js';
-import { useNow } from '../format/use-now.js';
+import { useNow } from '../components/use-now.js';
 import styles from './job-timeline.module.css';
 import { type Part, timelineOf } from './timeline.js';
 

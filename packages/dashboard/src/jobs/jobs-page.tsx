@@ -1,4 +1,5 @@
 import { type Client, hasEnded, type Job, type JobState } from '@slipway/client';
+import { jobStates } from '@slipway/shared/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { useFilters } from '../address/use-filters.js';
@@ -17,7 +18,6 @@ import { useClient } from '../session/session-context.js';
 import styles from './jobs.module.css';
 
 const names = ['state', 'function', 'image', 'batch', 'label'] as const;
-const states: readonly JobState[] = ['queued', 'running', 'succeeded', 'failed', 'canceled'];
 const columns = ['State', 'Job', 'Image', 'Submitted', 'Took', 'Ended with'];
 const pageSize = 50;
 
@@ -40,7 +40,7 @@ export function JobsPage() {
   return (
     <Page title="Jobs">
       <search className={fields.filters} aria-label="Filters">
-        <FilterChoice label="State" all="Any state" choices={states} {...field('state')} />
+        <FilterChoice label="State" all="Any state" choices={jobStates} {...field('state')} />
         <FilterField label="Function" placeholder="namespace/name" {...field('function')} />
         <FilterField label="Image" placeholder="registry/team/app" {...field('image')} />
         <FilterField label="Batch" placeholder="batch_…" {...field('batch')} />

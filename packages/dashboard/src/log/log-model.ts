@@ -1,5 +1,5 @@
+import { type BuilderLine, parseBuilderLine } from '@slipway/shared/formatting';
 import { parseAnsi, plain, type Span, type TextStyle, withoutControls } from './ansi.js';
-import { isExport, isInternal, readBuilderLine, splitSeconds } from './step-line.js';
 
 /** A line as the API returns it. */
 export interface GivenLine {
@@ -199,3 +199,22 @@ export class LogModel {
     return line;
   }
 }
+
+/** The name of a step in a line without prefix. */
+const bareStep = /^(?:CACHED |ERROR )?\[(?:[^\][]+ )?(?:\d+\/\d+|internal)\] /;
+
+const readBuilderLine = (raw: string): BuilderLine =>
+  parseBuilderLine(raw) ?? { kind: bareStep.test(raw) ? 'step' : 'output', text: raw };
+
+/** Splits `npm test 0.35s` into name and seconds. Returns undefined when the text does not end with a time. */
+function splitSeconds(text: string): { name: string; seconds: number } | undefined {
+  const match = /^(.*\S) (\d+\.\d+)s$/.exec(text);
+  return match ? { name: match[1] ?? '', seconds: Number(match[2]) } : undefined;
+}
+
+/** Steps of the builder itself, not of the Dockerfile: loading the Dockerfile, resolving images, exporting. */
+const isInternal = (name: string) =>
+  name.startsWith('[internal]') || name.startsWith('[auth]') || isExport(name);
+
+/** Steps that and push the image. */
+const isExport = (name: string) => /^(?:exporting|pushing|push) /.test(name);

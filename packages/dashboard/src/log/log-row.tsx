@@ -1,7 +1,6 @@
+import { count, formatDuration } from '@slipway/shared/formatting';
 import type { MouseEvent } from 'react';
 import { StateIcon } from '../components/state-icon.js';
-import { formatDuration } from '../format/duration.js';
-import { count } from '../format/numbers.js';
 import { plain } from './ansi.js';
 import type { LogModel, Step } from './log-model.js';
 import { LogText } from './log-text.js';

@@ -1,4 +1,5 @@
 import type { Client, DeliverySummary } from '@slipway/client';
+import { deliveryStates } from '@slipway/shared/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { useFilters } from '../address/use-filters.js';
@@ -13,7 +14,7 @@ import { Section } from '../components/page.js';
 import { Time } from '../components/time.js';
 import { queryKeys } from '../live/live-queries.js';
 import { useClient } from '../session/session-context.js';
-import { DeliveryBadge, deliveryStates } from './delivery-badge.js';
+import { DeliveryBadge } from './delivery-badge.js';
 import styles from './webhooks.module.css';
 
 const names = ['state', 'job', 'batch'] as const;

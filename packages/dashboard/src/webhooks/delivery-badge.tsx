@@ -1,7 +1,5 @@
-import type { DeliverySummary, JobState } from '@slipway/client';
+import type { DeliveryState, JobState } from '@slipway/shared/contracts';
 import { StateBadge } from '../components/state-badge.js';
-
-type DeliveryState = DeliverySummary['state'];
 
 const like: Readonly<Record<DeliveryState, JobState>> = {
   pending: 'queued',
@@ -9,8 +7,6 @@ const like: Readonly<Record<DeliveryState, JobState>> = {
   failed: 'failed',
   canceled: 'canceled',
 };
-
-export const deliveryStates = Object.keys(like) as DeliveryState[];
 
 export function DeliveryBadge({ state }: { state: DeliveryState }) {
   return <StateBadge state={like[state]} word={state} />;

@@ -1,4 +1,5 @@
 import type { Delivery } from '@slipway/client';
+import { formatDuration } from '@slipway/shared/formatting';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from 'react-router';
 import { Button } from '../components/button.js';
@@ -8,7 +9,6 @@ import { describeError, ErrorPanel } from '../components/error-panel.js';
 import { Loading } from '../components/loading.js';
 import { Page, Section } from '../components/page.js';
 import { Time } from '../components/time.js';
-import { formatDuration } from '../format/duration.js';
 import { Fact } from '../jobs/fact.js';
 import facts from '../jobs/jobs.module.css';
 import { queryKeys, refresh } from '../live/live-queries.js';

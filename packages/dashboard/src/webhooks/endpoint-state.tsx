@@ -1,13 +1,8 @@
 import type { Webhook } from '@slipway/client';
+import { disabledReasonTexts } from '@slipway/shared/contracts';
 import { StateIcon } from '../components/state-icon.js';
 import { Time } from '../components/time.js';
 import styles from './webhooks.module.css';
-
-const reasons: Readonly<Record<NonNullable<Webhook['disabled']>['reason'], string>> = {
-  gone: 'it answered 410 Gone',
-  failing: 'it had failed for five days',
-  failed_in_a_row: 'a hundred deliveries in a row were given up',
-};
 
 /** State of an endpoint: icon, word and time of the last change. */
 export function EndpointState({ webhook }: { webhook: Webhook }) {
@@ -17,7 +12,7 @@ export function EndpointState({ webhook }: { webhook: Webhook }) {
       <span className={`${styles.state} ${styles.bad}`}>
         <StateIcon state="failed" />
         <span>
-          Switched off <Time at={disabled.at} />: {reasons[disabled.reason]}
+          Switched off <Time at={disabled.at} />: {disabledReasonTexts[disabled.reason]}
         </span>
       </span>
     );

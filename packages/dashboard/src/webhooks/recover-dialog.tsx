@@ -1,11 +1,11 @@
 import type { Webhook } from '@slipway/client';
+import { count } from '@slipway/shared/formatting';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { Button } from '../components/button.js';
 import { Dialog } from '../components/dialog.js';
 import { ErrorPanel } from '../components/error-panel.js';
 import fields from '../components/fields.module.css';
-import { count } from '../format/numbers.js';
 import { useClient } from '../session/session-context.js';
 
 interface RecoverDialogProps {

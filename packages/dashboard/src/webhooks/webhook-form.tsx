@@ -1,4 +1,6 @@
 import type { Webhook, WebhookRequest } from '@slipway/client';
+import { defaultEventTypes, webhookEventTypes } from '@slipway/shared/contracts';
+import { formatPairs } from '@slipway/shared/formatting';
 import { type FormEvent, useState } from 'react';
 import { Button } from '../components/button.js';
 import { Dialog } from '../components/dialog.js';
@@ -25,19 +27,6 @@ interface WebhookFormProps {
   readonly save: (settings: Settings) => Promise<void>;
 }
 
-const eventTypes: readonly Settings['events'][number][] = [
-  'job.queued',
-  'job.started',
-  'job.succeeded',
-  'job.failed',
-  'job.canceled',
-  'batch.finished',
-  'builder.circuit_opened',
-  'builder.circuit_closed',
-  'webhook.disabled',
-];
-const usual: Settings['events'] = ['job.succeeded', 'job.failed', 'job.canceled', 'batch.finished'];
-
 export function WebhookForm(props: WebhookFormProps) {
   return (
     <Dialog
@@ -54,8 +43,8 @@ export function WebhookForm(props: WebhookFormProps) {
 function Fields({ webhook, onClose, save }: WebhookFormProps) {
   const [url, setUrl] = useState(webhook?.url ?? '');
   const [description, setDescription] = useState(webhook?.description ?? '');
-  const [events, setEvents] = useState<Settings['events']>(webhook?.events ?? usual);
-  const [labels, setLabels] = useState(labelText(webhook?.labels));
+  const [events, setEvents] = useState<Settings['events']>(webhook?.events ?? defaultEventTypes);
+  const [labels, setLabels] = useState(formatPairs(webhook?.labels ?? {}));
   const [type, setType] = useState<FormatType>(webhook?.format.type ?? 'standard');
   const [values, setValues] = useState<FormatValues>((webhook?.format ?? {}) as FormatValues);
   const [busy, setBusy] = useState(false);
@@ -74,7 +63,7 @@ function Fields({ webhook, onClose, save }: WebhookFormProps) {
     }
   };
   const toggle = (name: Settings['events'][number], on: boolean) =>
-    setEvents((before) => eventTypes.filter((each) => (each === name ? on : before.includes(each))));
+    setEvents((before) => webhookEventTypes.filter((each) => (each === name ? on : before.includes(each))));
   const { required, optional } = formatForms[type];
   return (
     <form className={fields.form} onSubmit={(event) => void submit(event)}>
@@ -95,7 +84,7 @@ function Fields({ webhook, onClose, save }: WebhookFormProps) {
       </label>
       <fieldset className={fields.choices}>
         <legend>Events</legend>
-        {eventTypes.map((name) => (
+        {webhookEventTypes.map((name) => (
           <label key={name} className={fields.choice}>
             <input
               type="checkbox"
@@ -143,8 +132,3 @@ function Fields({ webhook, onClose, save }: WebhookFormProps) {
     </form>
   );
 }
-
-const labelText = (labels: Readonly<Record<string, string>> = {}) =>
-  Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(', ');

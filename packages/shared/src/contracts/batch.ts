@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { batchIdSchema, jobIdSchema, jobResultSchema, jobStateSchema } from './job.js';
 import { callbackSchema, callbackViewSchema, labelsSchema } from './job-spec.js';
+import { onFailureChoices } from './names.js';
 
 export const maxBatchItems = 10_000;
 
-export const onFailureSchema = z.enum(['continue', 'stop']).meta({ id: 'OnFailure' });
+export const onFailureSchema = z.enum(onFailureChoices).meta({ id: 'OnFailure' });
 
 const options = {
   on_failure: onFailureSchema

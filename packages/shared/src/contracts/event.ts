@@ -1,11 +1,6 @@
-import type { JobState, terminalStates } from './job.js';
-import type { DisabledReason } from './webhook.js';
+import type { DisabledReason, JobState, TerminalState } from './names.js';
 
-export type JobEventType =
-  | 'job.queued'
-  | 'job.started'
-  | 'job.requeued'
-  | `job.${(typeof terminalStates)[number]}`;
+export type JobEventType = 'job.queued' | 'job.started' | 'job.requeued' | `job.${TerminalState}`;
 
 /** An entry of the event stream: a job changed. The record holds the details. */
 export interface JobEvent {

@@ -34,6 +34,7 @@ export {
   replicaIdSchema,
   replicaReadinessSchema,
 } from './fleet.js';
+export { type ReplicaCondition, receivesBuilds, replicaCondition } from './fleet-condition.js';
 export {
   type FunctionSelector,
   type FunctionView,
@@ -71,19 +72,14 @@ export {
   attemptSchema,
   batchIdSchema,
   errorCodeSchema,
-  isTerminal,
   type Job,
   type JobError,
   type JobResult,
-  type JobState,
   jobErrorSchema,
   jobIdSchema,
   jobResultSchema,
   jobSchema,
   jobStateSchema,
-  jobStates,
-  type TerminalState,
-  terminalStates,
 } from './job.js';
 export {
   type BuildOption,
@@ -98,11 +94,27 @@ export {
   jobRequestSchema,
   jobSpecSchema,
   mapFields,
-  priorityClasses,
   templateNameSchema,
   type Vcs,
 } from './job-spec.js';
 export { type LiveBuilder, type LiveJob, type LiveWebhook, liveEventSchema } from './live.js';
+export {
+  type DeliveryState,
+  type DisabledReason,
+  defaultEventTypes,
+  deliveryStates,
+  disabledReasonTexts,
+  isTerminal,
+  type JobState,
+  jobStates,
+  onFailureChoices,
+  type PriorityClass,
+  priorityClasses,
+  type TerminalState,
+  terminalStates,
+  type WebhookEventType,
+  webhookEventTypes,
+} from './names.js';
 export { defaultPool, platformSchema, platformsSchema, poolNameSchema } from './pool.js';
 export { sourceSchema } from './source.js';
 export {
@@ -138,12 +150,9 @@ export {
 } from './tenant.js';
 export {
   type DeliveryAttempt,
-  type DeliveryState,
   type DeliveryView,
-  type DisabledReason,
   deliveryIdSchema,
   deliverySchema,
-  deliveryStates,
   type EndpointPatch,
   type EndpointRequest,
   type EndpointView,
@@ -152,9 +161,7 @@ export {
   endpointRequestSchema,
   endpointSchema,
   type MessageType,
-  type WebhookEventType,
   type WebhookFormat,
-  webhookEventTypes,
 } from './webhook.js';
 export {
   type BatchMessage,

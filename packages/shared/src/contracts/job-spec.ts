@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { canonicalImage } from './base-image.js';
 import { gitSchema, innerPathSchema, takenGitSchema } from './git.js';
 import { parseImageReference } from './image-reference.js';
+import { priorityClasses } from './names.js';
 import { platformSchema, platformsSchema, poolNameSchema } from './pool.js';
 
 const dnsLabel = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
@@ -196,7 +197,6 @@ export const vcsSchema = z
 export type Vcs = z.output<typeof vcsSchema>;
 
 /** Priority classes of jobs. All jobs of a class run before those of the next. */
-export const priorityClasses = ['high', 'normal', 'low'] as const;
 export const prioritySchema = z.enum(priorityClasses).meta({ id: 'Priority' });
 
 const common = {

@@ -1,16 +1,10 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/index.js';
 import { callbackViewSchema, jobSpecSchema, secretsViewSchema } from './job-spec.js';
+import { jobStates } from './names.js';
 import { platformSchema, poolNameSchema } from './pool.js';
 
-export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
-export type JobState = (typeof jobStates)[number];
-export const terminalStates = ['succeeded', 'failed', 'canceled'] as const;
 export const jobStateSchema = z.enum(jobStates).meta({ id: 'JobState' });
-export type TerminalState = (typeof terminalStates)[number];
-
-export const isTerminal = (state: JobState): state is TerminalState =>
-  (terminalStates as readonly string[]).includes(state);
 
 export const batchIdSchema = z
   .string()

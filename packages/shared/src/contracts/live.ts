@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { batchJobEventSchema, batchSchema } from './batch.js';
 import { batchIdSchema } from './job.js';
-import { disabledReasons, endpointIdSchema } from './webhook.js';
+import { disabledReasons } from './names.js';
+import { endpointIdSchema } from './webhook.js';
 
 const at = z.iso.datetime();
 

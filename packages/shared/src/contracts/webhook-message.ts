@@ -3,7 +3,8 @@ import { batchSchema } from './batch.js';
 import { replicaIdSchema } from './fleet.js';
 import { jobSchema } from './job.js';
 import { vcsSchema } from './job-spec.js';
-import { disabledReasons, endpointIdSchema } from './webhook.js';
+import { disabledReasons } from './names.js';
+import { endpointIdSchema } from './webhook.js';
 
 const envelope = {
   api_version: z

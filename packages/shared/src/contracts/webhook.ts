@@ -1,23 +1,14 @@
 import { z } from 'zod';
 import { batchIdSchema, jobIdSchema } from './job.js';
 import { callbackSecretSchema, callbackUrlSchema, labelsSchema, vcsSchema } from './job-spec.js';
+import {
+  defaultEventTypes,
+  deliveryStates,
+  disabledReasons,
+  type WebhookEventType,
+  webhookEventTypes,
+} from './names.js';
 
-/**
- * Event types that endpoints can subscribe to. `builder.…` is for the installation's own tenant. `webhook.test` is sent on
- * request, never by subscription.
- */
-export const webhookEventTypes = [
-  'job.queued',
-  'job.started',
-  'job.succeeded',
-  'job.failed',
-  'job.canceled',
-  'batch.finished',
-  'builder.circuit_opened',
-  'builder.circuit_closed',
-  'webhook.disabled',
-] as const;
-export type WebhookEventType = (typeof webhookEventTypes)[number];
 export type MessageType = WebhookEventType | 'webhook.test';
 
 const webhookEventTypeSchema = z.enum(webhookEventTypes).meta({ id: 'WebhookEventType' });
@@ -119,7 +110,7 @@ export const endpointRequestSchema = z
   .strictObject({
     url: settings.url,
     description: settings.description.default(''),
-    events: settings.events.default(['job.succeeded', 'job.failed', 'job.canceled', 'batch.finished']),
+    events: settings.events.default(defaultEventTypes),
     labels: settings.labels.default({}),
     format: settings.format.default({ type: 'standard' }),
     max_in_flight: settings.max_in_flight
@@ -144,10 +135,6 @@ export const endpointPatchSchema = z
 export type EndpointPatch = z.output<typeof endpointPatchSchema>;
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
-
-/** Reasons for which Slipway disables an endpoint. */
-export const disabledReasons = ['gone', 'failing', 'failed_in_a_row'] as const;
-export type DisabledReason = (typeof disabledReasons)[number];
 
 export const endpointSchema = z
   .object({
@@ -177,9 +164,6 @@ export const endpointSchema = z
   })
   .meta({ id: 'Webhook' });
 export type EndpointView = z.infer<typeof endpointSchema>;
-
-export const deliveryStates = ['pending', 'delivered', 'failed', 'canceled'] as const;
-export type DeliveryState = (typeof deliveryStates)[number];
 
 const deliveryAttemptSchema = z
   .object({
