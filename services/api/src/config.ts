@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { shownRedis } from '@slipway/control-plane/cell';
 import { blobStoreUrl } from '@slipway/shared/blobs';
 import {
   type CommonConfig,
@@ -67,6 +68,34 @@ export function loadConfig(env: Env): ApiConfig {
     auditDays: fields.int('AUDIT_DAYS', { default: 90, min: 1, max: 3650 }),
     git: gitConfig(fields),
   }));
+}
+
+/** Returns the settings that the start-up line lists. It shows secrets only as configured or not. */
+export function shownSettings(config: ApiConfig): Record<string, unknown> {
+  return {
+    ...shownRedis(config),
+    blob_store: config.blobStore,
+    max_source_bytes: config.maxSourceBytes,
+    unverified_payload_bytes: config.unverifiedPayloadBytes,
+    min_free_disk_bytes: config.minFreeDiskBytes,
+    max_source_files: config.maxSourceFiles,
+    max_queued_jobs: config.maxQueuedJobs,
+    tenant_stored_bytes: config.tenantStoredBytes,
+    git_schemes: config.git.allowedSchemes,
+    git_hosts: config.git.allowedHosts,
+    git_credentials: [...config.git.credentials.keys()],
+    git_ssh_hosts: [...config.git.ssh.keys()],
+    public_url: config.publicUrl,
+    trusted_proxies: config.trustedProxies,
+    cors_origins: config.corsOrigins,
+    tls: config.http.tls !== undefined,
+    audit_max_entries: config.auditMaxEntries,
+    audit_days: config.auditDays,
+    tenants_file: config.tenantsFile,
+    api_token: config.apiToken ? 'configured' : 'generated',
+    payload_secret: 'configured',
+    previous_payload_secrets: config.previousPayloadSecrets.length,
+  };
 }
 
 function parseProxies(raw: string): string[] {

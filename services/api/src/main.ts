@@ -1,5 +1,5 @@
-import { runProcess } from '@slipway/shared/lifecycle';
+import { runService } from '@slipway/shared/lifecycle';
 import { createApi } from './api.js';
 import { loadConfig } from './config.js';
 
-await runProcess({ name: 'api', loadConfig, create: createApi });
+await runService({ name: 'api', loadConfig, create: createApi });

@@ -86,6 +86,38 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
   };
 }
 
+/** Returns the settings that the start-up line lists. It shows secrets only as configured or not. */
+export function shownSettings(config: BuilderServiceConfig, engine: string): Record<string, unknown> {
+  return {
+    engine,
+    ...(engine === 'buildkit' && { buildkit_host: config.buildkitHost }),
+    ...(engine === 'buildah' && {
+      engine_state_dir: config.engineStateDir ?? 'default',
+      buildah_trusted_sources: config.buildahTrustedSources,
+    }),
+    bind_host: config.bindHost ?? 'all',
+    port: config.port,
+    metrics_port: config.metricsPort ?? config.port,
+    max_inflight: config.maxInflight,
+    payload_secret: config.payloadSecret ? 'configured' : 'not checked',
+    previous_payload_secrets: config.previousPayloadSecrets.length,
+    build_secrets_keys: config.keyRing?.keyIds ?? [],
+    reproducible: config.reproducible,
+    sbom_scanner: config.sbomScanner ?? 'none',
+    insecure_registries: config.insecureRegistries,
+    docker_config: config.dockerConfig,
+    credential_helper_env: config.credentialHelperEnv,
+    build_timeout_ms: config.buildTimeoutMs,
+    max_source_bytes: config.maxSourceBytes,
+    unverified_payload_bytes: config.unverifiedPayloadBytes,
+    min_free_disk_bytes: config.minFreeDiskBytes,
+    max_source_files: config.maxSourceFiles,
+    allowed_frontends: config.allowedFrontends,
+    work_dir: config.workDir,
+    shutdown_grace_ms: config.shutdownGraceMs,
+  };
+}
+
 function keyRing(fields: Fields): KeyRing | undefined {
   const keys = fields.optionalSecret('BUILD_SECRETS_PRIVATE_KEY');
   if (keys === undefined) return undefined;

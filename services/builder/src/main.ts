@@ -1,5 +1,5 @@
-import { runProcess } from '@slipway/shared/lifecycle';
+import { runService } from '@slipway/shared/lifecycle';
 import { createBuilder } from './builder.js';
 import { loadConfig } from './config.js';
 
-await runProcess({ name: 'builder', loadConfig, create: createBuilder });
+await runService({ name: 'builder', loadConfig, create: createBuilder });

@@ -1,19 +1,10 @@
-import {
-  Counter,
-  Gauge,
-  Histogram,
-  measureCertificates,
-  measureProcess,
-  Registry,
-} from '@slipway/shared/metrics';
+import { Counter, Gauge, Histogram, Registry } from '@slipway/shared/metrics';
 
 export interface BuilderMetrics {
   readonly registry: Registry;
   readonly buildSeconds: Histogram<'status'>;
   readonly responses: Counter<'status'>;
   readonly receivedBytes: Counter;
-  /** Takes the certificate in PEM that clients are shown from now on. */
-  readonly onCertificate: (pem: string) => void;
 }
 
 interface MetricsOptions {
@@ -28,7 +19,6 @@ interface MetricsOptions {
 export function createMetrics({ inFlight, limit, engineUp }: MetricsOptions): BuilderMetrics {
   const registry = new Registry();
   const registers = [registry];
-  measureProcess({ registry });
   new Gauge({
     name: 'slipway_builder_builds_in_flight',
     help: 'Builds in hand, the receiving of their sources included',
@@ -52,7 +42,6 @@ export function createMetrics({ inFlight, limit, engineUp }: MetricsOptions): Bu
   });
   return {
     registry,
-    onCertificate: measureCertificates({ registry }),
     buildSeconds: new Histogram({
       name: 'slipway_builder_build_duration_seconds',
       help: 'Time from the start of a build to its end, by outcome',

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { shownRedis } from '@slipway/control-plane/cell';
 import { blobStoreUrl } from '@slipway/shared/blobs';
 import {
   type CommonConfig,
@@ -99,6 +100,30 @@ export function loadConfig(env: Env): WorkerConfig {
       maxAttempts: fields.int('MAX_ATTEMPTS', { default: 4, min: 1, max: 100 }),
     };
   });
+}
+
+/** Returns the settings that the start-up line lists. It shows secrets only as configured or not. */
+export function shownSettings(config: WorkerConfig): Record<string, unknown> {
+  return {
+    ...shownRedis(config),
+    blob_store: config.blobStore,
+    builders: config.builders,
+    insecure_registries: config.registries.insecureRegistries,
+    concurrency: config.concurrency,
+    build_timeout_ms: config.buildTimeoutMs,
+    lock_duration_ms: config.lockDurationMs,
+    max_attempts: config.maxAttempts,
+    registry_retry_ms: config.registryRetryMs,
+    retention: config.retention,
+    delivery_retention: config.deliveryRetention,
+    source_grace_ms: config.sourceGraceMs,
+    public_url: config.publicUrl,
+    webhook_retry_seconds: config.webhookRetryDelaysMs.map((ms) => ms / 1_000),
+    payload_secret: 'configured',
+    previous_payload_secrets: config.previousPayloadSecrets.length,
+    webhook_secret: config.webhookSecret ? 'configured' : 'derived',
+    webhook_tokens: config.webhookTokens.size,
+  };
 }
 
 /** Returns the environment of credential helpers: their PATH and the variables that they read. */

@@ -1,5 +1,5 @@
-import { runProcess } from '@slipway/shared/lifecycle';
+import { runService } from '@slipway/shared/lifecycle';
 import { loadConfig } from './config.js';
 import { createWorker } from './worker.js';
 
-await runProcess({ name: 'worker', loadConfig, create: createWorker });
+await runService({ name: 'worker', loadConfig, create: createWorker });

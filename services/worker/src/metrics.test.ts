@@ -1,20 +1,29 @@
 import { RedisClock } from '@slipway/control-plane/clock';
 import { CountedFaults } from '@slipway/control-plane/records';
 import { createLogger } from '@slipway/shared/logger';
-import { measureCertificates, measureWrites, RedisMetrics, Registry } from '@slipway/shared/metrics';
+import {
+  measureCertificates,
+  measureProcess,
+  measureWrites,
+  RedisMetrics,
+  Registry,
+} from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
 import { expect, it } from 'vitest';
-import { createMetrics } from './metrics.js';
+import { createMetrics, measureFleet, measureLeader } from './metrics.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const create = (maxFunctions = 0) => {
   const registry = new Registry();
   new RedisMetrics({ registry });
   measureWrites({ registry, guard: { writable: true } });
+  measureProcess({ registry });
   measureCertificates({ registry });
+  measureFleet({ registry, placement: { inFlight: () => new Map() } });
+  measureLeader({ registry, leader: { leading: true } });
   new RedisClock({ redis: { time: async () => [0, 0] }, registry, logger });
   new CountedFaults({ registry, logger });
-  return createMetrics({ registry, inFlight: () => new Map(), leading: () => true, maxFunctions });
+  return createMetrics({ registry, maxFunctions });
 };
 const lines = async (registry: Registry, name: string) =>
   (await registry.getSingleMetricAsString(name)).split('\n').filter((line) => !line.startsWith('#'));

@@ -1,6 +1,6 @@
 import type { TerminalState } from '@slipway/shared/contracts';
 import { type ErrorCode, errorRow } from '@slipway/shared/errors';
-import { Counter, Gauge, Histogram, measureProcess, type Registry } from '@slipway/shared/metrics';
+import { Counter, Gauge, Histogram, type Registry } from '@slipway/shared/metrics';
 import { FunctionNames } from './stats/function-names.js';
 
 /** Result of an attempt to deliver a message; `failed` is retried. */
@@ -37,9 +37,6 @@ export interface WorkerMetrics {
 
 interface MetricsOptions {
   readonly registry: Registry;
-  /** This worker's builds on each replica. */
-  readonly inFlight: () => ReadonlyMap<string, number>;
-  readonly leading: () => boolean;
   /** Number of functions with their own label; 0 for none. */
   readonly maxFunctions: number;
 }
@@ -47,9 +44,8 @@ interface MetricsOptions {
 const buildBuckets = [0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800];
 
 export function createMetrics(options: MetricsOptions): WorkerMetrics {
-  const { registry, inFlight, leading, maxFunctions } = options;
+  const { registry, maxFunctions } = options;
   const registers = [registry];
-  measureProcess({ registry });
   const functions = new FunctionNames({ max: maxFunctions });
   const attempts = new Histogram({
     name: 'slipway_attempt_duration_seconds',
@@ -95,24 +91,6 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
     help: 'From the creation of a webhook message to its arrival',
     buckets: [0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600, 43_200, 259_200],
     registers,
-  });
-  new Gauge({
-    name: 'slipway_replica_builds_in_flight',
-    help: 'Builds of this worker on each replica',
-    labelNames: ['replica'],
-    registers,
-    collect() {
-      this.reset();
-      for (const [replica, count] of inFlight()) this.set({ replica }, count);
-    },
-  });
-  new Gauge({
-    name: 'slipway_leader',
-    help: 'Whether this worker does what only one may do',
-    registers,
-    collect() {
-      this.set(leading() ? 1 : 0);
-    },
   });
   const endpointsDisabled = new Counter({
     name: 'slipway_webhook_endpoints_disabled_total',
@@ -184,4 +162,42 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
       registers,
     }),
   };
+}
+
+/** Exports the number of builds of this worker on each replica. */
+export function measureFleet({
+  registry,
+  placement,
+}: {
+  readonly registry: Registry;
+  readonly placement: { inFlight(): ReadonlyMap<string, number> };
+}): void {
+  new Gauge({
+    name: 'slipway_replica_builds_in_flight',
+    help: 'Builds of this worker on each replica',
+    labelNames: ['replica'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [replica, count] of placement.inFlight()) this.set({ replica }, count);
+    },
+  });
+}
+
+/** Exports whether this worker is the leader. */
+export function measureLeader({
+  registry,
+  leader,
+}: {
+  readonly registry: Registry;
+  readonly leader: { readonly leading: boolean };
+}): void {
+  new Gauge({
+    name: 'slipway_leader',
+    help: 'Whether this worker does what only one may do',
+    registers: [registry],
+    collect() {
+      this.set(leader.leading ? 1 : 0);
+    },
+  });
 }

@@ -25,16 +25,35 @@ export function commonConfig(
   fields: Fields,
   defaults: { port: number; shutdownGraceMs?: number },
 ): CommonConfig {
-  return {
-    logLevel: fields.oneOf('LOG_LEVEL', logLevels, 'info'),
-    shutdownGraceMs: fields.int('SHUTDOWN_GRACE_MS', { default: defaults.shutdownGraceMs ?? 25_000 }),
+  const ports = {
     port: fields.port('PORT', defaults.port),
-    bindHost: fields.optional('BIND_HOST') && fields.parsed('BIND_HOST', parseHost),
     metricsPort: fields.optionalInt('METRICS_PORT', { max: 65535 }),
     healthPort: fields.optionalInt('HEALTH_PORT', { max: 65535 }),
+  };
+  refuseEqual(fields, [
+    ['PORT', ports.port],
+    ['METRICS_PORT', ports.metricsPort],
+    ['HEALTH_PORT', ports.healthPort],
+  ]);
+  return {
+    ...ports,
+    logLevel: fields.oneOf('LOG_LEVEL', logLevels, 'info'),
+    shutdownGraceMs: fields.int('SHUTDOWN_GRACE_MS', { default: defaults.shutdownGraceMs ?? 25_000 }),
+    bindHost: fields.optional('BIND_HOST') && fields.parsed('BIND_HOST', parseHost),
     tracing: tracingConfig(fields),
     http: httpSettings(fields),
   };
+}
+
+/** Refuses the same port for two servers. Port 0 takes any free port. */
+function refuseEqual(
+  fields: Fields,
+  ports: readonly (readonly [name: string, port: number | undefined])[],
+): void {
+  for (const [at, [name, port]] of ports.entries()) {
+    const same = ports.slice(0, at).find(([, earlier]) => earlier === port);
+    if (port && same) fields.problems.push(`${name} must differ from ${same[0]}, which is ${port} too`);
+  }
 }
 
 function parseHost(raw: string): string {

@@ -39,6 +39,19 @@ describe('the environment', () => {
     }
   });
 
+  it('refuses one port for two servers', () => {
+    const ports = (env: Record<string, string>) =>
+      read({ PORT: '8080', ...env }, (fields) => commonConfig(fields, { port: 1 }));
+    expect(() => ports({ METRICS_PORT: '8080' })).toThrow(/^ {2}METRICS_PORT must differ from PORT/m);
+    expect(() => ports({ METRICS_PORT: '9', HEALTH_PORT: '9' })).toThrow(
+      /^ {2}HEALTH_PORT must differ from METRICS_PORT/m,
+    );
+    expect(ports({ PORT: '0', METRICS_PORT: '0', HEALTH_PORT: '0' })).toMatchObject({
+      port: 0,
+      metricsPort: 0,
+    });
+  });
+
   describe('of a Redis', () => {
     const hidden = 'p@ss/word';
     const inUrl = `redis://slipway:${encodeURIComponent(hidden)}@redis:6379/2`;

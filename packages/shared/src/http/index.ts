@@ -1,7 +1,5 @@
 export { clientAddress, clientNetwork } from './client-address.js';
 export { healthRouter } from './health.js';
-export { healthServer } from './health-server.js';
-export { metricsServer } from './metrics.js';
 export {
   notFoundHandler,
   problemHandler,
@@ -11,4 +9,5 @@ export {
 } from './problems.js';
 export { noStore, pagePolicy, securityHeaders } from './security-headers.js';
 export { httpServer } from './server.js';
+export { type ServiceListen, serviceServers } from './service-servers.js';
 export { defaultHttpSettings, type HttpSettings } from './settings.js';

@@ -9,7 +9,7 @@ import type { Logger } from '../logger/index.js';
 import { createBoundedServer } from './create-server.js';
 import { defaultHttpSettings, type HttpSettings } from './settings.js';
 
-interface HttpServerOptions {
+export interface HttpServerOptions {
   readonly name: string;
   readonly app: Express;
   readonly port: number;

@@ -1,3 +1,3 @@
 export { Cleanups } from './cleanups.js';
-export { type Component, runComponents, runProcess } from './process.js';
+export { type Component, runComponents, runService, type ServiceDeps } from './service.js';
 export { untilAborted } from './until-aborted.js';

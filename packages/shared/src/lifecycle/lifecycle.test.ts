@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../logger/index.js';
 import { Cleanups } from './cleanups.js';
-import { type Component, runComponents } from './process.js';
+import { type Component, runComponents } from './service.js';
 import { untilAborted } from './until-aborted.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cell } from '@slipway/control-plane/cell';
 import {
   type Fields,
   numberField,
@@ -6,10 +7,11 @@ import {
   readRecords,
   timeField,
 } from '@slipway/control-plane/records';
-import type { Component } from '@slipway/shared/lifecycle';
+import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { Counter, type Registry } from '@slipway/shared/metrics';
 import type { Keys, Redis } from '@slipway/shared/redis';
+import type { ApiConfig } from '../config.js';
 import type { AuditEntryView, AuditQuery } from './contract.js';
 
 export type AuditEntry = Omit<AuditEntryView, 'id' | 'at'>;
@@ -27,6 +29,13 @@ interface AuditLogOptions {
   readonly now: () => number;
 }
 
+interface OpenOptions extends Pick<AuditLogOptions, 'registry' | 'logger'> {
+  readonly cell: Cell;
+  readonly config: Pick<ApiConfig, 'auditMaxEntries' | 'auditDays'>;
+  readonly cleanups: Cleanups;
+}
+
+const dayMs = 24 * 3600 * 1_000;
 const trimEveryMs = 3_600_000;
 /** Entries per read, and the limit of reads for one page. */
 const run = 1_000;
@@ -167,4 +176,13 @@ function parse(id: string, fields: Fields): AuditEntryView {
 
 function fault(why: string): never {
   throw new Error(why);
+}
+
+/** Creates the audit log. The clean-up waits for entries that are being written. */
+export function openAuditLog({ cell, config, cleanups, ...options }: OpenOptions): AuditLog {
+  const { redis, keys, now, faults } = cell;
+  const { auditMaxEntries: maxEntries, auditDays } = config;
+  const log = new AuditLog({ ...options, redis, keys, now, faults, maxEntries, keptMs: auditDays * dayMs });
+  cleanups.defer('audit', () => log.flush());
+  return log;
 }

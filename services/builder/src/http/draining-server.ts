@@ -1,21 +1,14 @@
-import { type HttpSettings, httpServer } from '@slipway/shared/http';
+import { httpServer, type ServiceListen } from '@slipway/shared/http';
 import type { Component } from '@slipway/shared/lifecycle';
-import type { Logger } from '@slipway/shared/logger';
 import type { Express } from 'express';
 import type { Slots } from '../builds/slots.js';
 import type { Drain } from '../drain.js';
 
-interface DrainingServerOptions {
+interface DrainingServerOptions extends ServiceListen {
   readonly app: Express;
-  readonly port: number;
-  readonly host: string | undefined;
-  readonly logger: Logger;
   readonly drain: Drain;
   readonly slots: Slots;
   readonly shutdownGraceMs: number;
-  readonly settings: HttpSettings;
-  readonly onCertificate: (pem: string) => void;
-  readonly onListening?: (port: number) => void;
 }
 
 /** Milliseconds of the grace time kept for ending builds and answering their clients. */
@@ -27,12 +20,11 @@ const endingMs = 5_000;
  */
 export function drainingServer(options: DrainingServerOptions): Component {
   const { drain, slots, logger, shutdownGraceMs } = options;
-  const name = 'http';
   return {
-    name,
+    name: options.name,
     async run(signal) {
       const closed = new AbortController();
-      const server = httpServer({ ...options, name });
+      const server = httpServer(options);
       const onStop = async () => {
         drain.begin();
         logger.info({ builds: slots.taken }, 'draining');

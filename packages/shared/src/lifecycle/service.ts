@@ -31,7 +31,7 @@ export async function runComponents(components: readonly Component[], signal: Ab
   if (failures.length > 0) throw failures[0];
 }
 
-interface ProcessConfig {
+interface ServiceConfig {
   readonly logLevel: string;
   readonly shutdownGraceMs: number;
   readonly tracing?: TracingConfig | undefined;
@@ -46,15 +46,19 @@ const lingerMs = 1_000;
 /** The share of the grace time that the export of the last spans may take. */
 const flushShare = 0.1;
 
-interface ProcessOptions<C extends ProcessConfig> {
+/** The dependencies of a service, which the process creates. */
+export interface ServiceDeps<C> {
+  readonly config: C;
+  readonly logger: Logger;
+  readonly cleanups: Cleanups;
+  /** Off by default. */
+  readonly tracing?: Tracing;
+}
+
+interface ServiceOptions<C extends ServiceConfig> {
   readonly name: string;
   readonly loadConfig: (env: NodeJS.ProcessEnv) => C;
-  readonly create: (deps: {
-    config: C;
-    logger: Logger;
-    cleanups: Cleanups;
-    tracing: Tracing;
-  }) => Promise<Component[]> | Component[];
+  readonly create: (deps: Required<ServiceDeps<C>>) => Promise<Component[]> | Component[];
 }
 
 /**
@@ -62,7 +66,7 @@ interface ProcessOptions<C extends ProcessConfig> {
  * `shutdownGraceMs`; the second ends it at once. Exit codes: 0 after a graceful stop, 1 after a failure or an exceeded grace time,
  * 2 for a bad configuration.
  */
-export async function runProcess<C extends ProcessConfig>(options: ProcessOptions<C>): Promise<void> {
+export async function runService<C extends ServiceConfig>(options: ServiceOptions<C>): Promise<void> {
   let config: C;
   try {
     config = options.loadConfig(process.env);

@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 /** A service with name lookups, or other uncancelable work, that never end. */
 const program = `
 import { once } from 'node:events';
-import { runProcess } from '@slipway/shared/lifecycle';
-await runProcess({
+import { runService } from '@slipway/shared/lifecycle';
+await runService({
   name: 'test',
   loadConfig: () => ({ logLevel: 'info', shutdownGraceMs: 600_000 }),
   create({ cleanups }) {

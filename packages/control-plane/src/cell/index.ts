@@ -1,0 +1,1 @@
+export { type Cell, openCell, shownRedis } from './open-cell.js';

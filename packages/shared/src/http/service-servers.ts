@@ -1,0 +1,49 @@
+import type { Router } from 'express';
+import type { CommonConfig } from '../config/common.js';
+import type { Component } from '../lifecycle/index.js';
+import type { Logger } from '../logger/index.js';
+import { measureCertificates, measureProcess, type Registry } from '../metrics/index.js';
+import { healthRouter } from './health.js';
+import { healthServer } from './health-server.js';
+import { metricsServer } from './metrics.js';
+import type { HttpServerOptions } from './server.js';
+
+/** The options that all servers of a service share, with the service's own port. */
+export type ServiceListen = Omit<HttpServerOptions, 'app'> &
+  Required<Pick<HttpServerOptions, 'settings' | 'onCertificate'>>;
+
+interface ServiceServersOptions {
+  readonly config: Pick<CommonConfig, 'port' | 'bindHost' | 'metricsPort' | 'healthPort' | 'http'>;
+  readonly registry: Registry;
+  /** The client certificate for Redis, whose expiry is measured too. */
+  readonly redis?: { readonly certificate: string | undefined } | undefined;
+  /** Rejects with a coded error when the process should get no traffic. */
+  readonly ready: () => Promise<void>;
+  /** Returns problems of the process's setup, shown with its readiness. */
+  readonly warnings: () => readonly string[];
+  /** More paths that answer like /readyz. */
+  readonly readyAliases?: readonly string[];
+  readonly logger: Logger;
+  /** Creates the server of the service's own port. Its app mounts `health`. */
+  readonly create: (listen: ServiceListen, health: Router) => Component;
+}
+
+/**
+ * Returns the servers of a service: its own port, and those for metrics and health checks if they are configured. Registers the
+ * metrics of the process and of its certificates.
+ */
+export function serviceServers(options: ServiceServersOptions): Component[] {
+  const { config, registry, redis, logger } = options;
+  const { port, metricsPort, healthPort, bindHost: host, http: settings } = config;
+  measureProcess({ registry });
+  const listen = { host, logger, settings, onCertificate: measureCertificates({ registry, redis }) };
+  const { ready, warnings, readyAliases = [] } = options;
+  const checks = { ready, warnings, readyAliases };
+  const health = healthRouter(checks);
+  const own = metricsPort === undefined ? healthRouter({ ...checks, registry }) : health;
+  return [
+    options.create({ ...listen, name: 'http', port }, own),
+    ...(metricsPort === undefined ? [] : [metricsServer({ ...listen, registry, port: metricsPort })]),
+    ...(healthPort === undefined ? [] : [healthServer({ ...listen, router: health, port: healthPort })]),
+  ];
+}

@@ -1,0 +1,56 @@
+import type { Cell } from '@slipway/control-plane/cell';
+import { TemplateStore } from '@slipway/control-plane/templates';
+import { openBlobStore } from '@slipway/shared/blobs';
+import { openSetting } from '@slipway/shared/config';
+import type { Cleanups } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Registry } from '@slipway/shared/metrics';
+import { createSourceStore, SourceOwners, SourceUses } from '@slipway/source';
+import type { ApiConfig } from '../config.js';
+import { GitSources } from '../git/git-sources.js';
+import { ContextChecks } from '../jobs/resolve/context.js';
+import { measureBlobStore } from '../metrics/blob-store-metrics.js';
+import { createSweeper } from './sweeper.js';
+
+interface SourcesOptions {
+  readonly cell: Cell;
+  readonly config: ApiConfig;
+  readonly registry: Registry;
+  readonly logger: Logger;
+  readonly cleanups: Cleanups;
+}
+
+export type Sources = Awaited<ReturnType<typeof openSources>>;
+
+/** Limit of unpacked bytes per byte sent. Source code packs to a tenth at best, a bomb to a thousandth. */
+const maxRatio = 200;
+
+/** Opens the blob store and creates the stores of sources and templates over it. */
+export async function openSources({ cell, config, registry, logger, cleanups }: SourcesOptions) {
+  const { redis, keys, now, faults } = cell;
+  const { maxSourceBytes: maxBytes, maxSourceFiles: maxFiles, egressAllow } = config;
+  const blobs = await openSetting('BLOB_STORE', () =>
+    openBlobStore(config.blobStore, { minFreeBytes: config.minFreeDiskBytes }),
+  );
+  measureBlobStore({ registry, url: config.blobStore });
+  const uses = new SourceUses({ redis, keys });
+  const owners = new SourceOwners({ redis, keys });
+  const limits = { maxArchiveBytes: maxBytes, maxBytes, maxFiles, maxRatio };
+  const sources = createSourceStore({ blobs, limits, claims: uses });
+  const git = new GitSources({
+    ...{ sources, owners, redis, keys, config: config.git, egressAllow, maxBytes, logger },
+  });
+  cleanups.defer('git', () => git.close());
+  return {
+    blobs,
+    /** Limit of a source, as sent and unpacked. */
+    maxPayloadBytes: maxBytes,
+    sources,
+    owners,
+    uses,
+    git,
+    contexts: new ContextChecks({ sources }),
+    templates: new TemplateStore({ redis, keys, now, faults }),
+    sweeper: createSweeper({ blobs, git, logger }),
+  };
+}

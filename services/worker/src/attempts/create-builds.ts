@@ -1,0 +1,81 @@
+import type { Cell } from '@slipway/control-plane/cell';
+import type { Tally } from '@slipway/control-plane/stats';
+import type { BlobStore } from '@slipway/shared/blobs';
+import type { Component } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Tracing } from '@slipway/shared/tracing';
+import { cacheSources, createSourceReader } from '@slipway/source';
+import type { WorkerConfig } from '../config.js';
+import { createConsumer } from '../dispatch/consumer.js';
+import type { Jobs } from '../dispatch/create-jobs.js';
+import type { Fleet } from '../fleet/create-fleet.js';
+import type { IsolationKey } from '../isolation/isolation-key.js';
+import type { WorkerMetrics } from '../metrics.js';
+import { Attempts } from './attempt.js';
+import type { Interruptions } from './interruptions.js';
+
+interface BuildsOptions {
+  readonly cell: Cell;
+  readonly config: WorkerConfig;
+  readonly jobs: Jobs;
+  readonly fleet: Fleet;
+  readonly interruptions: Interruptions;
+  readonly blobs: BlobStore;
+  readonly isolation: IsolationKey;
+  readonly tally: Tally;
+  readonly metrics: WorkerMetrics;
+  readonly tracing: Tracing;
+  readonly logger: Logger;
+}
+
+interface Builds {
+  /** Aborted when the worker drains. */
+  readonly stopping: AbortSignal;
+  readonly components: readonly Component[];
+}
+
+/** Share of the grace time that running builds may use before they are handed back. */
+const drainShare = 0.7;
+
+/** Creates the consumers that build jobs, one per pool. */
+export function createBuilds(options: BuildsOptions): Builds {
+  const { cell, config, jobs, fleet, interruptions, blobs, isolation } = options;
+  const { tally, metrics, tracing, logger } = options;
+  const { redis, keys, now, processName: workerName } = cell;
+  const stopping = new AbortController();
+  const attempts = new Attempts({
+    ...{ redis, keys, now, blobs, isolation, interruptions, workerName, tracing, metrics, tally, logger },
+    store: jobs.store,
+    sources: cacheSources({ sources: createSourceReader({ blobs }) }),
+    placement: fleet.placement,
+    registry: fleet.registry,
+    dispatcher: fleet.agent,
+    registries: config.registries,
+    payloadSecret: config.payloadSecret,
+    buildTimeoutMs: config.buildTimeoutMs,
+    maxAttempts: config.maxAttempts,
+    registryRetryMs: config.registryRetryMs,
+    stopping: stopping.signal,
+    random: Math.random,
+  });
+  const drain = () => {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    setTimeout(() => interruptions.interruptAll('shutdown'), config.shutdownGraceMs * drainShare).unref();
+  };
+  const { lockDurationMs, stalledIntervalMs, concurrency } = config;
+  const pools = [...new Set(config.builders.map(({ pool }) => pool))];
+  const components = pools.map((pool) =>
+    createConsumer({
+      ...{ redis, keys, now, logger, lockDurationMs, stalledIntervalMs, concurrency, pool },
+      queue: 'builds',
+      async handle({ jobId }) {
+        const result = await attempts.run(jobId);
+        return result.kind === 'again' ? result.delayMs : undefined;
+      },
+      onLockLost: (jobId) => interruptions.interrupt(jobId, 'lock_lost'),
+      onStop: drain,
+    }),
+  );
+  return { stopping: stopping.signal, components };
+}

@@ -1,0 +1,26 @@
+import type { Cell } from '@slipway/control-plane/cell';
+import { BatchStore, createDispatcher, JobStore } from '@slipway/control-plane/jobs';
+import { createBuildQueues } from '@slipway/control-plane/queues';
+import type { Logger } from '@slipway/shared/logger';
+import type { WorkerConfig } from '../config.js';
+
+interface JobsOptions {
+  readonly cell: Cell;
+  readonly config: Pick<WorkerConfig, 'quarantineAfter' | 'queueTimeoutMs'>;
+  readonly logger: Logger;
+}
+
+export type Jobs = ReturnType<typeof createJobs>;
+
+/** Creates the stores of jobs and batches, and the queues of builds. */
+export function createJobs({ cell, config, logger }: JobsOptions) {
+  const { redis, keys, now, faults } = cell;
+  const { quarantineAfter, queueTimeoutMs } = config;
+  const builds = createBuildQueues({ redis, keys });
+  const store: JobStore = new JobStore({
+    ...{ redis, keys, now, faults, quarantineAfter, queueTimeoutMs },
+    onReleased: (jobs) => void dispatch(jobs),
+  });
+  const dispatch = createDispatcher({ store, builds, logger });
+  return { store, builds, batches: new BatchStore({ redis, keys, now, faults }) };
+}

@@ -1,0 +1,55 @@
+import type { Cell } from '@slipway/control-plane/cell';
+import { ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
+import type { Cleanups } from '@slipway/shared/lifecycle';
+import type { Logger } from '@slipway/shared/logger';
+import type { Redis } from '@slipway/shared/redis';
+import { Agent } from 'undici';
+import { jobOfLease } from '../attempts/build.js';
+import type { Interruptions } from '../attempts/interruptions.js';
+import type { WorkerConfig } from '../config.js';
+import { measureFleet, type WorkerMetrics } from '../metrics.js';
+import { Discovery } from './discovery.js';
+import { Engines } from './engines.js';
+import { Placement } from './placement.js';
+
+interface FleetOptions {
+  readonly cell: Cell;
+  readonly config: Pick<WorkerConfig, 'builders' | 'lockDurationMs'>;
+  /** Stops the build of a lost slot. */
+  readonly interruptions: Interruptions;
+  /** A connection that is given over to subscriptions. */
+  readonly subscriber: Redis;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+  readonly cleanups: Cleanups;
+}
+
+export type Fleet = ReturnType<typeof createFleet>;
+
+/** Creates the discovery of replicas, the placement of builds on them, and the connections to them. */
+export function createFleet(options: FleetOptions) {
+  const { cell, config, interruptions, subscriber, metrics, logger, cleanups } = options;
+  const { redis, keys, now, processName: origin } = cell;
+  const registry = new ReplicaRegistry({ redis, keys, now });
+  const discovery = new Discovery({ builders: config.builders, registry, logger });
+  const placement = new Placement({
+    ...{ origin, discovery, subscriber, keys, logger },
+    ledger: new SlotLedger({ redis, keys, origin }),
+    ttlMs: config.lockDurationMs,
+    onLost: ({ id }) => interruptions.interrupt(jobOfLease(id), 'slot_lost'),
+    onCircuit(replica, change) {
+      metrics.circuits.inc({ replica, change });
+      logger.warn({ replica, change }, 'circuit');
+    },
+  });
+  measureFleet({ registry: metrics.registry, placement });
+  const agent = new Agent({ connections: null, pipelining: 1, connect: { timeout: 5_000 } });
+  cleanups.defer('agent of builders', () => agent.destroy());
+  return {
+    registry,
+    discovery,
+    placement,
+    agent,
+    components: [discovery, new Engines({ registry, discovery, dispatcher: agent, logger }), placement],
+  };
+}

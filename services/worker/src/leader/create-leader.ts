@@ -1,0 +1,83 @@
+import type { Cell } from '@slipway/control-plane/cell';
+import type { Tally } from '@slipway/control-plane/stats';
+import { PayloadSecretStore } from '@slipway/control-plane/tenants';
+import type { BlobStore } from '@slipway/shared/blobs';
+import type { Logger } from '@slipway/shared/logger';
+import { deriveKeys } from '@slipway/shared/signing';
+import { SourceOwners, SourceUses } from '@slipway/source';
+import type { WorkerConfig } from '../config.js';
+import type { Jobs } from '../dispatch/create-jobs.js';
+import type { Fleet } from '../fleet/create-fleet.js';
+import { HealthDuty } from '../fleet/health.js';
+import type { IsolationKey } from '../isolation/isolation-key.js';
+import { measureLeader, type WorkerMetrics } from '../metrics.js';
+import type { Webhooks } from '../notify/create-webhooks.js';
+import { Batches } from './batches.js';
+import { BudgetRetention } from './budget-retention.js';
+import { Capacity } from './capacity.js';
+import { DeliverySweep } from './deliveries.js';
+import { DeliveryRetention } from './delivery-retention.js';
+import { type Duty, Leader } from './leader.js';
+import { QueueDepth } from './queue-depth.js';
+import { Reconciler } from './reconciler.js';
+import { RemovalBudget } from './removal-budget.js';
+import { Resealing } from './resealing.js';
+import { Retention } from './retention.js';
+import { SourceCollection } from './source-collection.js';
+
+interface DutiesOptions {
+  readonly cell: Cell;
+  readonly config: WorkerConfig;
+  readonly jobs: Jobs;
+  readonly fleet: Fleet;
+  readonly webhooks: Webhooks;
+  readonly blobs: BlobStore;
+  readonly isolation: IsolationKey;
+  readonly tally: Tally;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+}
+
+/** Creates the leader, with all duties of an installation. */
+export function createLeader(options: DutiesOptions): Leader {
+  const { cell, metrics, logger } = options;
+  const { redis, keys, clock, processName: workerName } = cell;
+  const leader = new Leader({ redis, keys, clock, workerName, duties: dutiesOf(options), logger });
+  measureLeader({ registry: metrics.registry, leader });
+  return leader;
+}
+
+function dutiesOf(options: DutiesOptions): Duty[] {
+  const { cell, config, jobs, fleet, webhooks, blobs, isolation, tally, metrics, logger } = options;
+  const { redis, keys, now, faults } = cell;
+  const { store, builds, batches } = jobs;
+  const { registry, discovery } = fleet;
+  const { endpoints, deliveries, queue } = webhooks;
+  const sealingKey = deriveKeys(config, 'payload secrets');
+  const payloadSecrets = new PayloadSecretStore({ redis, keys, faults, sealingKey });
+  return [
+    new HealthDuty({ registry, discovery, dispatcher: fleet.agent, logger }),
+    new Capacity({ registry, builds, logger }),
+    new QueueDepth({ registry, store, tally }),
+    new Reconciler({ redis, keys, store, builds, now, metrics, logger }),
+    new Batches({ batches, store, dequeue: (id) => builds.remove(id), logger }),
+    new Retention({
+      ...{ store, blobs, now, logger, config: config.retention },
+      budget: new RemovalBudget({ redis, keys, of: 'jobs' }),
+    }),
+    new DeliverySweep({ deliveries, queue, logger }),
+    new BudgetRetention({ redis, keys, store, blobs, deliveries, logger }),
+    new DeliveryRetention({
+      ...{ deliveries, logger, config: config.deliveryRetention },
+      budget: new RemovalBudget({ redis, keys, of: 'deliveries' }),
+    }),
+    ...(config.previousPayloadSecrets.length === 0
+      ? []
+      : [new Resealing({ stores: [endpoints, isolation, payloadSecrets], logger })]),
+    new SourceCollection({
+      ...{ redis, keys, blobs, logger, graceMs: config.sourceGraceMs },
+      uses: new SourceUses({ redis, keys }),
+      owners: new SourceOwners({ redis, keys }),
+    }),
+  ];
+}
