@@ -15,9 +15,9 @@ export default defineConfig({
     globalSetup: ['./vitest.redis.ts'],
     setupFiles: ['./vitest.properties.ts'],
     // A test that waits ends as soon as its condition holds. These limits are for a machine that is busy with other work.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       {
         extends: true,

@@ -26,10 +26,10 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     setupFiles: ['./vitest.scratch.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // Other parts keep the machine busy while a test polls.
-    expect: { poll: { timeout: 30_000 } },
+    expect: { poll: { timeout: 60_000 } },
     maxWorkers: 2,
     projects: [
       {

@@ -149,10 +149,10 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
       sh('sh', ['-c', `ps -eo args | grep -c '^sleep ${marker}' || true`])
         .toString()
         .trim();
-    await expect.poll(running, { timeout: 30_000 }).toBe('1');
+    await expect.poll(running).toBe('1');
     expect((await stack.call(`/v1/jobs/${job.id}/cancel`, { method: 'POST' })).status).toBe(202);
     expect((await ended(job)).state).toBe('canceled');
-    await expect.poll(running, { timeout: 20_000 }).toBe('0');
+    await expect.poll(running).toBe('0');
   });
 
   test('CI receives a signed message', async () => {
@@ -170,7 +170,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
       { Dockerfile: dockerfile() },
       { callback: { url, secret }, labels: { sha: 'abc' } },
     );
-    await expect.poll(() => messages.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => messages.length).toBe(1);
     receiver.close();
     expect(new Webhook(secret).verify(messages[0]?.body ?? '', messages[0]?.headers ?? {})).toMatchObject({
       type: 'job.succeeded',
@@ -192,9 +192,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => 
     const context = makeContext({ Dockerfile: dockerfile('RUN echo begun; sleep 3; echo done') });
     const job = await submit({ image: image('survivor'), source: { digest: await upload(context) } });
     await expect
-      .poll(async () => (await (await stack.call(`/v1/jobs/${job.id}/logs`)).text()).includes('begun'), {
-        timeout: 30_000,
-      })
+      .poll(async () => (await (await stack.call(`/v1/jobs/${job.id}/logs`)).text()).includes('begun'))
       .toBe(true);
     const running = await json<Job>(await stack.call(`/v1/jobs/${job.id}`));
     const holder = stack.parts.find(

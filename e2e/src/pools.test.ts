@@ -119,10 +119,10 @@ describe('two pools of BuildKit builders', () => {
     await other.stop();
     const { id } = await submit('killed');
     const states = async () => (await job(id)).parts?.map(({ state }) => state);
-    await expect.poll(states, { timeout: 60_000 }).toEqual(['succeeded', 'queued']);
+    await expect.poll(states).toEqual(['succeeded', 'queued']);
     await kill(first);
     const second = await startWorker(arm());
-    await expect.poll(states, { timeout: 60_000 }).toEqual(['succeeded', 'succeeded']);
+    await expect.poll(states).toEqual(['succeeded', 'succeeded']);
     expect((await job(id)).state).toBe('queued');
     const third = await startWorker(amd());
     await expectJoined('killed', await ended(id));

@@ -134,9 +134,9 @@ describe('the guard of Redis', () => {
     const running = guard.run(stop.signal);
     const setPolicy = (policy: string) => connect(redis.url).config('SET', 'maxmemory-policy', policy);
     await setPolicy('volatile-ttl');
-    await expect.poll(() => guard.refusal?.code, { timeout: 20_000 }).toBe('redis_evicts');
+    await expect.poll(() => guard.refusal?.code).toBe('redis_evicts');
     await setPolicy('noeviction');
-    await expect.poll(() => guard.refusal, { timeout: 20_000 }).toBeUndefined();
+    await expect.poll(() => guard.refusal).toBeUndefined();
     await guard.ready();
     stop.abort();
     await running;
@@ -155,7 +155,7 @@ describe('a connection whose server was demoted', () => {
     const other = connect(redis.url);
     await other.set('{slipway}:before', '1');
     const blocked = copy.bzpopmin('{slipway}:queue', 0);
-    await expect.poll(async () => await other.client('LIST'), { timeout: 20_000 }).toMatch(/cmd=bzpopmin/);
+    await expect.poll(async () => await other.client('LIST')).toMatch(/cmd=bzpopmin/);
     await other.replicaof('127.0.0.1', await freePort());
     const script = "return redis.call('INCR', KEYS[1])";
     const waiting = [
@@ -165,13 +165,11 @@ describe('a connection whose server was demoted', () => {
     ];
     await expect(hurried.incr('{slipway}:count')).rejects.toThrow(/READONLY/);
     await expect
-      .poll(
-        () =>
-          guard.ready().then(
-            () => 'ready',
-            (error) => error.code,
-          ),
-        { timeout: 20_000 },
+      .poll(() =>
+        guard.ready().then(
+          () => 'ready',
+          (error) => error.code,
+        ),
       )
       .toBe('redis_readonly');
     expect(await hurried.get('{slipway}:before')).toBe('1');
@@ -186,13 +184,11 @@ describe('a connection whose server was demoted', () => {
     expect(await other.get('{slipway}:count')).toBe('3');
     expect(await other.exists('{slipway}:part')).toBe(0);
     await expect
-      .poll(
-        () =>
-          guard.ready().then(
-            () => 'ready',
-            (error) => error.code,
-          ),
-        { timeout: 20_000 },
+      .poll(() =>
+        guard.ready().then(
+          () => 'ready',
+          (error) => error.code,
+        ),
       )
       .toBe('ready');
   });

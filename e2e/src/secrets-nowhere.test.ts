@@ -70,8 +70,8 @@ test('no log, record, blob, metric or later answer contains a secret in clear te
   }
   await calls.call('/v1/jobs', { token: given.payload });
   const path = `/v1/jobs/${job.id}`;
-  await expect.poll(async () => (await call(path)).body.state, { timeout: 20_000 }).toBe('succeeded');
-  await expect.poll(() => receiver.told.has(String(job.id)), { timeout: 20_000 }).toBe(true);
+  await expect.poll(async () => (await call(path)).body.state).toBe('succeeded');
+  await expect.poll(() => receiver.told.has(String(job.id))).toBe(true);
   for (const later of [
     path,
     '/v1/jobs',

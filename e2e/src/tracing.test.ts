@@ -89,16 +89,12 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
   const whole = async (job: Job, deliveries = 1) => {
     const names = (spans: ExportedSpan[], name: string) => spans.filter((span) => span.name === name).length;
     await expect
-      .poll(
-        () => {
-          const spans = traceOfJob(job.id);
-          return names(spans, 'deliver webhook') >= deliveries &&
-            names(spans, 'attempt') >= job.attempts.length
-            ? rootsOf(spans).length
-            : undefined;
-        },
-        { timeout: 20_000 },
-      )
+      .poll(() => {
+        const spans = traceOfJob(job.id);
+        return names(spans, 'deliver webhook') >= deliveries && names(spans, 'attempt') >= job.attempts.length
+          ? rootsOf(spans).length
+          : undefined;
+      })
       .toBe(1);
     return traceOfJob(job.id);
   };
@@ -205,13 +201,11 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
       { traceparent: headerOf(caller) },
     );
     await expect
-      .poll(
-        () =>
-          collector
-            .trace(caller.traceId)
-            .map(({ name }) => name)
-            .sort(),
-        { timeout: 30_000 },
+      .poll(() =>
+        collector
+          .trace(caller.traceId)
+          .map(({ name }) => name)
+          .sort(),
       )
       .toEqual(['POST /v1/batches', 'deliver webhook']);
     const { jobs } = (await (await stack.call(`/v1/batches/${batch.id}/jobs`)).json()) as { jobs: Job[] };
@@ -232,7 +226,7 @@ describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (e
       await specOf('taken-over', 'RUN echo begun; sleep 3; echo done'),
     );
     const begun = async () => (await (await stack.call(`/v1/jobs/${id}/logs`)).text()).includes('begun');
-    await expect.poll(begun, { timeout: 30_000 }).toBe(true);
+    await expect.poll(begun).toBe(true);
     const running = (await (await stack.call(`/v1/jobs/${id}`)).json()) as Job;
     const pid = Number(running.attempts[0]?.worker.split('-').at(-2));
     const holder = stack.parts.find((part) => part.pid === pid);

@@ -40,7 +40,7 @@ async function messageOf(image: string): Promise<Received> {
   const { body } = await post('/v1/jobs', { image, source: { digest: fleet.source } });
   const { id } = body as { id: string };
   return await expect
-    .poll(() => received.find(({ body: text }) => text.includes(id)), { timeout: 30_000 })
+    .poll(() => received.find(({ body: text }) => text.includes(id)))
     .toBeDefined()
     .then(() => received.find(({ body: text }) => text.includes(id)) as Received);
 }

@@ -142,10 +142,10 @@ describe('slipway-build.sh', () => {
     await script.said(/^submitted job_/m);
     const id = /job_\w+/.exec(script.err())?.[0] ?? '';
     const state = async () => ((await (await stack.call(`/v1/jobs/${id}`)).json()) as Job).state;
-    await expect.poll(state, { timeout: 30_000 }).toBe('running');
+    await expect.poll(state).toBe('running');
     script.kill('SIGTERM');
     expect(await script.ended).toMatchObject({ exit: 1, out: '' });
-    await expect.poll(state, { timeout: 30_000 }).toBe('canceled');
+    await expect.poll(state).toBe('canceled');
   });
 
   test('ends with 3 when the server is unreachable', async () => {

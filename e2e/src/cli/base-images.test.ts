@@ -33,9 +33,7 @@ async function build(
   expect(job).toMatchObject({ state: 'succeeded' });
 }
 
-test('functions that copy or mount from an image are found and rebuilt by that image', {
-  timeout: 120_000,
-}, async () => {
+test('functions that copy or mount from an image are found and rebuilt by that image', async () => {
   const copy = `COPY --from=${base} /bin/busybox /busybox\n`;
   await build('begins', { Dockerfile: `FROM ${base}\n` });
   await build('copies', { Dockerfile: `FROM scratch\n${copy}` });

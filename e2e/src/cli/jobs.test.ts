@@ -81,7 +81,7 @@ describe('slipway build', () => {
     process.kill(worker, 'SIGCONT');
     expect(exit).toBe(1);
     const id = /^Left (job_\w+)\. Check it with: slipway status/m.exec(err)?.[1] ?? '';
-    await expect.poll(() => jobOf(id), { timeout: 30_000 }).toMatchObject({ state: 'canceled' });
+    await expect.poll(() => jobOf(id)).toMatchObject({ state: 'canceled' });
   });
 });
 
@@ -134,7 +134,7 @@ describe('a server', () => {
 describe('slipway builders, drain, resume and queue', () => {
   test('show the fleet, drain a builder and resume it', async () => {
     const shown = async () => (await slipway(['builders'], env)).out;
-    await expect.poll(shown, { timeout: 10_000 }).toMatch(/^rep_\w+ +http\S+ +buildkit +up +0 +2 /m);
+    await expect.poll(shown).toMatch(/^rep_\w+ +http\S+ +buildkit +up +0 +2 /m);
     const [id] = /rep_\w+/.exec(await shown()) ?? [''];
     expect(await slipway(['drain', id], env)).toMatchObject({
       exit: 0,

@@ -208,9 +208,7 @@ describe('a batch', () => {
     const id = out.trim();
     const watcher = start(['batch', 'watch', id]);
     const leaver = start(['batch', 'watch', id]);
-    await expect
-      .poll(async () => (await start(['batch', 'status', id]).ended).out, { timeout: 60_000 })
-      .toMatch(/\d running/);
+    await expect.poll(async () => (await start(['batch', 'status', id]).ended).out).toMatch(/\d running/);
     await leaver.said(`Watching ${id}`);
     leaver.kill('SIGINT');
     expect(await leaver.ended).toMatchObject({
@@ -227,7 +225,7 @@ describe('a batch', () => {
     await command.said(/^batch +batch_/m);
     const [id = ''] = /batch_\w+/.exec(command.err()) ?? [];
     const state = async () => (await start(['batch', 'status', id]).ended).out;
-    await expect.poll(state, { timeout: 60_000 }).toMatch(/1 running/);
+    await expect.poll(state).toMatch(/1 running/);
     // A paused worker cannot receive the cancellation.
     stack.kill('worker 1', 'SIGSTOP');
     command.kill('SIGINT');
@@ -236,7 +234,7 @@ describe('a batch', () => {
     const { exit, err } = await command.ended;
     stack.kill('worker 1', 'SIGCONT');
     expect([exit, err]).toEqual([1, expect.stringContaining(`slipway batch watch ${id}`)]);
-    await expect.poll(state, { timeout: 60_000 }).toMatch(/1 canceled of 1/);
+    await expect.poll(state).toMatch(/1 canceled of 1/);
   });
 
   test('with --on-failure stop starts no job after a failure', async () => {

@@ -171,13 +171,13 @@ describe.each([
             parallel: 1,
           });
     await build.said('it has begun');
-    await expect.poll(running, { timeout: 10_000 }).toBe('1');
+    await expect.poll(running).toBe('1');
     build.kill(client === 'curl' ? 'SIGKILL' : 'SIGINT');
     await build.ended;
-    await expect.poll(running, { timeout: 20_000 }).toBe('0');
+    await expect.poll(running).toBe('0');
     if (tag === 'slipway') {
       const jobs = async () => await (await stack.call(`/v1/jobs?image=${encodeURIComponent(own)}`)).json();
-      await expect.poll(jobs, { timeout: 10_000 }).toMatchObject({ jobs: [{ state: 'canceled' }] });
+      await expect.poll(jobs).toMatchObject({ jobs: [{ state: 'canceled' }] });
     }
   });
 });

@@ -46,7 +46,7 @@ const curlOne = (image: string) =>
     context: join(makeProject({ functions: {}, runnable: false }), 'template', 'tiny'),
   });
 const begun = async (builds: number) =>
-  await expect.poll(async () => (await readStats(replica().url)).begun, { timeout: 20_000 }).toBe(builds);
+  await expect.poll(async () => (await readStats(replica().url)).begun).toBe(builds);
 const lastLine = async ({ ended }: RunningProgram) =>
   JSON.parse((await ended).out.trim().split('\n').at(-1) ?? '');
 const jobOf = async (image: string) => {
@@ -75,7 +75,7 @@ describe('an API that is stopped while it streams', () => {
     await api().start();
     for (const { image } of [...clients, curl]) {
       const done = async () => await jobOf(image);
-      await expect.poll(done, { timeout: 30_000 }).toMatchObject({ state: 'succeeded', attempts: [{}] });
+      await expect.poll(done).toMatchObject({ state: 'succeeded', attempts: [{}] });
     }
   });
 });

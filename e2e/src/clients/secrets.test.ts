@@ -53,7 +53,7 @@ describe.each([
   test('hands out the public key', async () => {
     const ask = async () => await (await fetch(`${url()}/publickey`)).json();
     await expect
-      .poll(ask, { timeout: 10_000 })
+      .poll(ask)
       .toEqual({ key_id: key.publicKey.slice(0, 8), algorithm: 'nacl/box', public_key: key.publicKey });
   });
 

@@ -32,6 +32,7 @@ export async function signedIn(options: SignedInOptions): Promise<SignedIn> {
   const { browser, url, token, colours = 'light', width = 1280 } = options;
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: colours });
   const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {

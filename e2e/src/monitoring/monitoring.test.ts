@@ -180,9 +180,7 @@ describe.runIf(canUsePrometheus)('Prometheus', () => {
         (await prometheus.query('sum by (job) (up)'))
           .map(({ metric, value }) => [metric.job, value[1]])
           .sort();
-      await expect
-        .poll(upBy, { timeout: 30_000 })
-        .toEqual(jobs.map((job) => [job, job === 'slipway-api' ? '1' : '2']).sort());
+      await expect.poll(upBy).toEqual(jobs.map((job) => [job, job === 'slipway-api' ? '1' : '2']).sort());
     });
 
     test('has data for every panel', async () => {
@@ -247,9 +245,7 @@ describe.runIf(canUsePrometheus)('Prometheus', () => {
           sum(replicas, 'builds'),
         ];
       };
-      await expect
-        .poll(async () => (await stats()).every((count) => count > 1), { timeout: 30_000 })
-        .toBe(true);
+      await expect.poll(async () => (await stats()).every((count) => count > 1)).toBe(true);
     });
   });
 });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { type ProcessHandle, startProcess } from './process.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -26,9 +26,9 @@ test('hands over each line, and appends it to the log file', async () => {
   const lines: string[] = [];
   const handle = await shell('echo one; echo two >&2', { logFile, onLine: (line) => lines.push(line) });
   expect(await handle.exited).toEqual({ code: 0, signal: null });
-  await vi.waitFor(async () =>
-    expect((await readFile(logFile, 'utf8')).split('\n').sort()).toEqual(['', 'one', 'two']),
-  );
+  await expect
+    .poll(async () => (await readFile(logFile, 'utf8')).split('\n').sort())
+    .toEqual(['', 'one', 'two']);
   expect(lines.sort()).toEqual(['one', 'two']);
   await folder.remove();
 });
@@ -63,11 +63,11 @@ test('stopping kills the whole group of a process that ignores SIGTERM, and can 
   const handle = await shell("trap '' TERM; sleep 600 & echo $!; wait; wait; sleep 600", {
     onLine: (line) => pids.push(Number(line)),
   });
-  await vi.waitFor(() => expect(pids).toHaveLength(1));
+  await expect.poll(() => pids).toHaveLength(1);
   await Promise.all([handle.stop({ graceMs: 100 }), handle.stop()]);
   await handle.stop();
   expect(await handle.exited).toEqual({ code: null, signal: 'SIGKILL' });
-  await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]));
+  await expect.poll(() => pids.filter(isAlive)).toEqual([]);
 });
 
 test('a process that heeds SIGTERM ends in its own way', async () => {
@@ -75,7 +75,7 @@ test('a process that heeds SIGTERM ends in its own way', async () => {
   const handle = await shell("trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done", {
     onLine: (line) => lines.push(line),
   });
-  await vi.waitFor(() => expect(lines).toEqual(['up']));
+  await expect.poll(() => lines).toEqual(['up']);
   await handle.stop();
   expect(await handle.exited).toEqual({ code: 7, signal: null });
 });

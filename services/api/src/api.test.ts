@@ -363,7 +363,7 @@ describe('the API', () => {
     expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
     expect((await fetch(`${api.url}/readyz`)).status).toBe(200);
     const metrics = async () => await (await fetch(`${api.url}/metrics`)).text();
-    await expect.poll(metrics, { timeout: 10_000 }).toMatch(/slipway_fleet_jobs\{state="queued"\} [1-9]/);
+    await expect.poll(metrics).toMatch(/slipway_fleet_jobs\{state="queued"\} [1-9]/);
     expect(await metrics()).toContain('route="/v1/jobs"');
   });
 

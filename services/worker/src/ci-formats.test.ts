@@ -74,7 +74,7 @@ async function steppedJob() {
 }
 
 describe('CI systems', () => {
-  it('get the calls that they document, state by state', { timeout: 40_000 }, async () => {
+  it('get the calls that they document, state by state', async () => {
     await endpoint({ type: 'github_commit_status', token: 'bot' });
     await endpoint({ type: 'gitlab_commit_status', token: 'bot' });
     await endpoint({ type: 'github_dispatch', token: 'bot', repo: 'acme/deploy', event_type: 'built' }, '', [
@@ -130,9 +130,7 @@ describe('CI systems', () => {
     expect(ci.calls.every(({ status }) => status < 300)).toBe(true);
   });
 
-  it('end with the right state though they fail, and what is late is not sent', {
-    timeout: 60_000,
-  }, async () => {
+  it('end with the right state though they fail, and what is late is not sent', async () => {
     ci.failFirst();
     const ids = [
       (await endpoint({ type: 'github_commit_status', token: 'bot' })).id,
@@ -166,9 +164,7 @@ describe('CI systems', () => {
     }
   });
 
-  it('are not called with a token that is not theirs, and a refusal is final', {
-    timeout: 40_000,
-  }, async () => {
+  it('are not called with a token that is not theirs, and a refusal is final', async () => {
     const unknown = await endpoint({ type: 'github_commit_status', token: 'other' });
     const refused = await endpoint({ type: 'gitlab_commit_status', token: 'wrong' });
     await installation.startWorker([replica.url], {

@@ -40,7 +40,7 @@ function zsh(typed: string): string {
     print -r -- "$out"`;
   return execFileSync('zsh', ['-f', '-c', script], {
     cwd: folder.path,
-    timeout: 20_000,
+    timeout: 60_000,
   }).toString();
 }
 

@@ -67,13 +67,10 @@ function installation() {
   /** Waits until a job is released as the probe. */
   const released = async () => {
     await expect
-      .poll(
-        async () => {
-          await store.wakeRegistries();
-          return queue.length;
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        await store.wakeRegistries();
+        return queue.length;
+      })
       .toBe(1);
     return queue.splice(0)[0] ?? '';
   };
@@ -181,7 +178,7 @@ describe('the circuit of a registry', () => {
       await store.wakeRegistries();
       return queue.length;
     };
-    await expect.poll(next, { timeout: 20_000 }).toBe(1);
+    await expect.poll(next).toBe(1);
     const probe = queue.splice(0)[0] ?? '';
     expect(await start(probe)).toBe('started');
     expect(await succeed(probe)).toBe(true);

@@ -56,7 +56,7 @@ describe('a server over ssh', () => {
     const gone = access(url.replace('/x', '/gone'), ['127.0.0.1', '127.0.0.1']);
     await expect(findHead('main', gone)).rejects.toMatchObject({ code: 'git_unreachable' });
     expect(server.connections).toBe(before + 1);
-  }, 60_000);
+  });
 });
 
 describe('fetched repositories are shared', () => {

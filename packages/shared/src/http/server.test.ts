@@ -1,6 +1,6 @@
 import express from 'express';
 import { Agent, request } from 'undici';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createLogger } from '../logger/index.js';
 import { httpServer } from './server.js';
 
@@ -59,7 +59,12 @@ describe('a stopping HTTP server', () => {
     const { headers, body } = await request(`${server.url}slow`, { dispatcher });
     expect(headers.connection).toBe('keep-alive');
     server.stop();
-    await vi.waitFor(() => expect(request(server.url)).rejects.toThrow('ECONNREFUSED'));
+    const refused = () =>
+      request(server.url).then(
+        ({ body }) => body.dump(),
+        (error) => error.message,
+      );
+    await expect.poll(refused).toContain('ECONNREFUSED');
     server.finish();
     await body.dump();
     await server.running;

@@ -148,7 +148,7 @@ describe.runIf(await hasGo())('the Go SDK of OpenFaaS', () => {
   let peer: Peer;
   beforeAll(async () => {
     peer = await buildPeer();
-  }, 120_000);
+  });
   afterAll(() => peer?.remove());
   const inBase64 = Object.fromEntries(
     Object.entries(bytes).map(([name, value]) => [name, value.toString('base64')]),

@@ -194,7 +194,7 @@ describe('an ignore file', () => {
     fc.constantFrom('', '/', ' ', '\r'),
   );
 
-  test('keeps what Docker keeps, for any content', { timeout: 120_000 }, async () => {
+  test('keeps what Docker keeps, for any content', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(

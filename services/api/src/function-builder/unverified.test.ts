@@ -97,7 +97,7 @@ describe('payloads that are not verified yet', () => {
   it('fill no more of the disk than their budget, and free space when they end', async () => {
     for (let n = 0; n < 40; n++) await begin(`198.51.100.${n}`);
     // The first payload and those that found space are received as far as they go.
-    await expect.poll(onDisk, { timeout: 10_000 }).toBeGreaterThan(2 * 3_900_000 - 1);
+    await expect.poll(onDisk).toBeGreaterThan(2 * 3_900_000 - 1);
     // After a round trip of another request they have not grown further.
     for (let n = 0; n < 20; n++) await api.call('/v1/me');
     expect(await onDisk()).toBeLessThanOrEqual(budgetBytes);
@@ -167,6 +167,6 @@ describe('payloads that are not verified yet', () => {
 
   it('do not affect jobs: those of disconnected clients are canceled', async () => {
     const store = new JobStore({ redis, keys: redisKeys(api.prefix) });
-    await expect.poll(() => store.count('queued'), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => store.count('queued')).toBe(0);
   });
 });

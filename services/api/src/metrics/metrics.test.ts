@@ -103,9 +103,7 @@ describe('an API', () => {
     await fleet.api.call('/v1/jobs', { headers: { authorization: 'Bearer wrong' } });
     const batch = { items: [{ image: 'r.example/b:1', source: { files: { Dockerfile: 'FROM scratch' } } }] };
     expect((await fleet.api.post('/v1/batches', batch)).status).toBe(202);
-    await expect
-      .poll(metrics, { timeout: 10_000 })
-      .toContain('slipway_fleet_queue_jobs{pool="arm",state="queued"} 2\n');
+    await expect.poll(metrics).toContain('slipway_fleet_queue_jobs{pool="arm",state="queued"} 2\n');
     await fetch(`${fleet.api.url}/readyz`);
     const text = await metrics();
     for (const line of [
@@ -150,7 +148,7 @@ it('rejected commands of Redis and broken connections are counted', async () => 
   const logger = createLogger({ name: 'test', level: 'silent' });
   const options = { url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'patient' } as const;
   const redis = metrics.watch('main', connectRedis(options));
-  await redis.set('metrics-test', 'text', 'PX', 1_000);
+  await redis.set('metrics-test', 'text', 'PX', 60_000);
   await expect(redis.lpush('metrics-test', '1')).rejects.toThrow('WRONGTYPE');
   await expect(redis.eval("return redis.error_reply('MINE of a job')", 0)).rejects.toThrow('MINE');
   const again = new Promise((resolve) => redis.once('ready', resolve));

@@ -8,8 +8,6 @@ import { build, buildRequest, busyboxBase } from '../testing/build-request.js';
 import { type EngineName, engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 import { ownPlatform } from './platform.js';
 
-const timeout = 60_000;
-
 interface Options {
   readonly target?: string;
   readonly buildArgs?: Record<string, string>;
@@ -51,7 +49,7 @@ const others: Record<EngineName, [what: string, dockerfile: string, images: stri
   };
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('asks registries for the base images of a Dockerfile', { timeout }, () => {
+  describe.runIf(isTested(name))('asks registries for the base images of a Dockerfile', () => {
     let folder: Awaited<ReturnType<typeof temporaryFolder>>;
     let real: Awaited<ReturnType<typeof startRegistry>>;
     let registry: AnyImageRegistry;
@@ -67,7 +65,7 @@ describe.each(engineNames)('%s', (name) => {
         image: `${real.host}/base:1`,
       });
       await build(opened.engine, base);
-    }, timeout);
+    });
     afterAll(async () => {
       await opened?.close();
       await registry?.stop();

@@ -16,8 +16,6 @@ import { inRegistry } from '../testing/registry-content.js';
 import type { BuildEngine, BuildRequest } from './engine.js';
 import { ownPlatform } from './platform.js';
 
-const timeout = 60_000;
-
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let registries: Registries;
 beforeAll(async () => {
@@ -34,7 +32,7 @@ function request(files: Readonly<Record<string, string>>, more: Partial<BuildReq
 }
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('keeps the contract of an engine:', { timeout }, () => {
+  describe.runIf(isTested(name))('keeps the contract of an engine:', () => {
     let opened: OpenedEngine;
     let engine: BuildEngine;
     beforeAll(async () => {
@@ -44,7 +42,7 @@ describe.each(engineNames)('%s', (name) => {
         insecureRegistries: registries.insecure,
       });
       engine = opened.engine;
-    }, timeout);
+    });
     afterAll(() => opened?.close());
 
     test('a registry of this machine that is listed is pushed to and pulled from under its other name', async () => {

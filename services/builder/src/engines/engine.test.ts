@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type RegistryHandle, startRegistry, temporaryFolder } from '@slipway/local';
 import { SlipwayError } from '@slipway/shared/errors';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   busyboxBase as base,
   build,
@@ -15,8 +15,6 @@ import { processesWith } from '../testing/processes.js';
 import { inRegistry } from '../testing/registry-content.js';
 import type { BuildEngine } from './engine.js';
 import { ownPlatform } from './platform.js';
-
-const timeout = 60_000;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let registry: RegistryHandle;
@@ -34,7 +32,7 @@ const request = (dockerfile: string) =>
 
 /** The quick part of the contract, for `npm test`. The suite `engines` has the rest. */
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('keeps the contract of an engine:', { timeout }, () => {
+  describe.runIf(isTested(name))('keeps the contract of an engine:', () => {
     let opened: OpenedEngine;
     let engine: BuildEngine;
     beforeAll(async () => {
@@ -44,7 +42,7 @@ describe.each(engineNames)('%s', (name) => {
         insecureRegistries: [registry.host],
       });
       engine = opened.engine;
-    }, timeout);
+    });
     afterAll(() => opened?.close());
 
     test('it pushes what it builds, and says the digest that the registry reports', async () => {
@@ -77,10 +75,10 @@ describe.each(engineNames)('%s', (name) => {
         stop.abort();
         await running.catch(() => {});
       });
-      await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+      await expect.poll(() => processesWith(...marker)).not.toEqual([]);
       stop.abort(reason);
       await expect(running).rejects.toBe(reason);
-      await vi.waitFor(() => expect(processesWith(...marker)).toEqual([]), { timeout: 20_000 });
+      await expect.poll(() => processesWith(...marker)).toEqual([]);
       // And the next one works.
       await build(engine, await request(`${base}RUN echo next\n`));
     });

@@ -8,11 +8,10 @@ import { type FaultyRegistry, startFaultyRegistry } from '../testing/faulty-regi
 import { payloadOf } from '../testing/payload.js';
 import { postBuild, resultOf } from '../testing/post-build.js';
 
-const timeout = 60_000;
 const digest = `sha256:${'a'.repeat(64)}`;
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('a Dockerfile that names a frontend', { timeout }, () => {
+  describe.runIf(isTested(name))('a Dockerfile that names a frontend', () => {
     let hub: FaultyRegistry;
     let services: ServicesOnEngines;
     let service: EngineService;
@@ -20,7 +19,7 @@ describe.each(engineNames)('%s', (name) => {
       hub = await startFaultyRegistry();
       services = await servicesOn(name, { mirrors: { 'docker.io': hub.host } });
       service = await services.start({ ALLOWED_FRONTENDS: `${hub.host}/missing/fe:1` });
-    }, timeout);
+    });
     afterAll(async () => {
       await services?.stop();
       await hub?.stop();

@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildRequest, busyboxBase, failure, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 
-const timeout = 60_000;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
   folder = await temporaryFolder();
@@ -189,11 +188,11 @@ const cases: readonly (readonly [string, Case])[] = [
 ];
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('leaves out what Docker leaves out', { timeout }, () => {
+  describe.runIf(isTested(name))('leaves out what Docker leaves out', () => {
     let opened: OpenedEngine;
     beforeAll(async () => {
       opened = await openEngine({ name, dir: join(folder.path, name), insecureRegistries: [] });
-    }, timeout);
+    });
     afterAll(() => opened?.close());
 
     /** BuildKit updates its copy of an earlier context, and a folder in which it removes something gets the time of that. */

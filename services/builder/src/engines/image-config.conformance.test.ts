@@ -6,11 +6,10 @@ import { build, buildRequest, busyboxBase, flush, output } from '../testing/buil
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 import { inRegistry } from '../testing/registry-content.js';
 
-const timeout = 60_000;
 const second = 1_000_000_000;
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('an image keeps what its Dockerfile says:', { timeout }, () => {
+  describe.runIf(isTested(name))('an image keeps what its Dockerfile says:', () => {
     let folder: Awaited<ReturnType<typeof temporaryFolder>>;
     let registry: Awaited<ReturnType<typeof startRegistry>>;
     let opened: OpenedEngine;
@@ -19,7 +18,7 @@ describe.each(engineNames)('%s', (name) => {
       registry = await startRegistry({ dir: join(folder.path, 'registry') });
       const dir = join(folder.path, 'engine');
       opened = await openEngine({ name, dir, insecureRegistries: [registry.host] });
-    }, timeout);
+    });
     afterAll(async () => {
       await opened?.close();
       await registry?.stop();

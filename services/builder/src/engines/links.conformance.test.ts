@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { busyboxBase as base, buildRequest, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 
-const timeout = 60_000;
 const mark = 'only-on-the-machine-of-the-builder';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -25,11 +24,11 @@ afterAll(() => folder?.remove());
 const search = `RUN /bin/busybox grep -rl '[o]nly${mark.slice(4)}' /bin /copied /etc /home ; echo searched${flush}\n`;
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('keeps links of a context inside of it:', { timeout }, () => {
+  describe.runIf(isTested(name))('keeps links of a context inside of it:', () => {
     let opened: OpenedEngine;
     beforeAll(async () => {
       opened = await openEngine({ name, dir: join(folder.path, name), insecureRegistries: [] });
-    }, timeout);
+    });
     afterAll(() => opened?.close());
 
     /** Builds a context with links, and returns its log or the error that it ended with. */

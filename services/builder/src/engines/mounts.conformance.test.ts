@@ -8,10 +8,8 @@ import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing
 import { pushOnbuildBase } from '../testing/onbuild-base.js';
 import type { BuildRequest } from './engine.js';
 
-const timeout = 60_000;
-
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('a step with a mount', { timeout }, () => {
+  describe.runIf(isTested(name))('a step with a mount', () => {
     let folder: Awaited<ReturnType<typeof temporaryFolder>>;
     let registry: Awaited<ReturnType<typeof startRegistry>>;
     let opened: OpenedEngine;
@@ -20,7 +18,7 @@ describe.each(engineNames)('%s', (name) => {
       registry = await startRegistry({ dir: join(folder.path, 'registry') });
       const dir = join(folder.path, 'engine');
       opened = await openEngine({ name, dir, insecureRegistries: [registry.host] });
-    }, timeout);
+    });
     afterAll(async () => {
       await opened?.close();
       await registry?.stop();

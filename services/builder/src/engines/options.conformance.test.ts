@@ -8,20 +8,19 @@ import { type Entry, payloadOf } from '../testing/payload.js';
 import { postBuild, resultOf } from '../testing/post-build.js';
 import { inRegistry } from '../testing/registry-content.js';
 
-const timeout = 60_000;
 const stages = `${busyboxBase.replace('scratch', 'scratch AS first')}RUN echo first > /made
 FROM first AS second
 RUN busybox cat /proc/sys/kernel/random/uuid
 `;
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('the options of a build:', { timeout }, () => {
+  describe.runIf(isTested(name))('the options of a build:', () => {
     let services: ServicesOnEngines;
     let service: EngineService;
     beforeAll(async () => {
       services = await servicesOn(name);
       service = await services.start();
-    }, timeout);
+    });
     afterAll(() => services?.stop());
     let builds = 0;
     const build = async (files: Record<string, string>, config = {}, entries: readonly Entry[] = []) => {

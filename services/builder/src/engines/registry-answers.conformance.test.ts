@@ -12,8 +12,6 @@ import { buildRequest, failure } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine, toolEnv } from '../testing/engines.js';
 import { startSelfSignedRegistry } from '../testing/self-signed-registry.js';
 
-const timeout = 60_000;
-
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let upstream: RegistryHandle;
 let registry: AnsweringRegistry;
@@ -37,12 +35,12 @@ afterAll(async () => {
 });
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('names the reason of a refused push:', { timeout }, () => {
+  describe.runIf(isTested(name))('names the reason of a refused push:', () => {
     let opened: OpenedEngine;
     beforeAll(async () => {
       const insecureRegistries = [registry.host];
       opened = await openEngine({ name, dir: join(folder.path, name), insecureRegistries });
-    }, timeout);
+    });
     afterAll(() => opened?.close());
 
     test.each(registryAnswers)('$from: $code', async (answer) => {

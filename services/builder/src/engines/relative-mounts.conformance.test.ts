@@ -5,10 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildRequest, busyboxBase, flush, output } from '../testing/build-request.js';
 import { engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
 
-const timeout = 60_000;
-
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('a mount with a relative target', { timeout }, () => {
+  describe.runIf(isTested(name))('a mount with a relative target', () => {
     let folder: Awaited<ReturnType<typeof temporaryFolder>>;
     let registry: Awaited<ReturnType<typeof startRegistry>>;
     let opened: OpenedEngine;
@@ -21,7 +19,7 @@ describe.each(engineNames)('%s', (name) => {
       const made = await request(`${busyboxBase}ENV PLACE=/env\nWORKDIR /of/base\n`, true);
       base = made.image;
       await build(opened.engine, made);
-    }, timeout);
+    });
     afterAll(async () => {
       await opened?.close();
       await registry?.stop();

@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { findTool } from '@slipway/local';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { busyboxBase, flush, output } from '../testing/build-request.js';
 import { type EngineService, type ServicesOnEngines, servicesOn } from '../testing/engine-service.js';
 import { engineNames, isTested } from '../testing/engines.js';
 import { payloadOf } from '../testing/payload.js';
 import { postBuild, resultOf } from '../testing/post-build.js';
 import { objectsOf } from '../testing/registry-content.js';
-
-const timeout = 60_000;
 
 const dockerfile = `${busyboxBase.replace('scratch', 'scratch AS first')}WORKDIR /made
 RUN echo one > /made/one && busybox mkdir -p /made/deep/er && busybox ln -s one two
@@ -21,14 +19,14 @@ ENTRYPOINT ["/bin/sh"]
 `;
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('the same source', { timeout }, () => {
+  describe.runIf(isTested(name))('the same source', () => {
     let services: ServicesOnEngines;
     let replicas: readonly [EngineService, EngineService];
     beforeAll(async () => {
       services = await servicesOn(name);
       const env = { REPRODUCIBLE: 'true' };
       replicas = [await services.start(env), await services.start(env)];
-    }, timeout);
+    });
     afterAll(() => services?.stop());
 
     const build = async (service: EngineService, buildArgs: Readonly<Record<string, string>> = {}) => {
@@ -44,7 +42,7 @@ describe.each(engineNames)('%s', (name) => {
     /** Lets the clock reach another second: times in images have no finer unit. */
     const nextSecond = () => {
       const now = Math.floor(Date.now() / 1000);
-      return vi.waitFor(() => expect(Math.floor(Date.now() / 1000)).toBeGreaterThan(now), { timeout: 5_000 });
+      return expect.poll(() => Math.floor(Date.now() / 1000)).toBeGreaterThan(now);
     };
     const createdOf = ({ objects }: Awaited<ReturnType<typeof build>>) =>
       objects.flatMap(({ mediaType, content }) =>

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { findTool } from '@slipway/local';
 import { generateKeyPair, SecretBytes, sealSecrets } from '@slipway/shared/sealing';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { busyboxBase, flush } from '../testing/build-request.js';
 import { type EngineService, type ServicesOnEngines, servicesOn } from '../testing/engine-service.js';
 import { engineNames, isTested } from '../testing/engines.js';
@@ -12,7 +12,6 @@ import { postBuild, resultOf, streamed } from '../testing/post-build.js';
 import { processesShowing, processesWith } from '../testing/processes.js';
 import { objectsOf } from '../testing/registry-content.js';
 
-const timeout = 60_000;
 const pair = generateKeyPair();
 /** Long enough to be masked, and nowhere else on this machine. */
 const token = `token-${randomBytes(16).toString('hex')}`;
@@ -54,13 +53,13 @@ function filesWith(text: string, folder: string): string {
 }
 
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('build secrets', { timeout }, () => {
+  describe.runIf(isTested(name))('build secrets', () => {
     let services: ServicesOnEngines;
     let service: EngineService;
     beforeAll(async () => {
       services = await servicesOn(name);
       service = await services.start({ BUILD_SECRETS_PRIVATE_KEY: pair.privateKey.reveal() });
-    }, timeout);
+    });
     afterAll(() => services?.stop());
     const build = async (options: Omit<BuildOptions, 'image'>, headers = {}) => {
       const image = `${services.registry}/secrets-${randomBytes(4).toString('hex')}:1`;
@@ -77,7 +76,7 @@ RUN ${mount('ca.crt', ',target=/ca')} busybox sha256sum /ca; ls /run/secrets /ca
 RUN ${mount('token')} busybox sha256sum /run/secrets/token > /sum; cat /sum${flush}
 `;
       const running = build({ steps, secrets });
-      await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+      await expect.poll(() => processesWith(...marker)).not.toEqual([]);
       // In the middle of the build: no command line, no file of the builder or the engine.
       expect(processesShowing('cmdline', token)).toEqual([]);
       if (name === 'buildkit') expect(processesShowing('environ', token)).toEqual([]);
@@ -131,11 +130,11 @@ RUN ${mount('token')} busybox sha256sum /run/secrets/token > /sum; cat /sum${flu
       });
       const gone = postBuild({ url: service.url, body, signal: client.signal }).catch(() => undefined);
       onTestFinished(() => client.abort());
-      await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+      await expect.poll(() => processesWith(...marker)).not.toEqual([]);
       client.abort();
       await gone;
-      await vi.waitFor(() => expect(processesWith(...marker)).toEqual([]), { timeout: 20_000 });
-      await vi.waitFor(() => expect(inMemory()).toEqual([]));
+      await expect.poll(() => processesWith(...marker)).toEqual([]);
+      await expect.poll(() => inMemory()).toEqual([]);
       expect(filesWith(token, service.engineFolder)).toBe('');
     });
 

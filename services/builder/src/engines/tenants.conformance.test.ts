@@ -2,14 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { engineNames, isTested } from '../testing/engines.js';
 import { startTenantBuilds, type TenantBuilds } from '../testing/tenant-builds.js';
 
-const timeout = 60_000;
-
 describe.each(engineNames)('%s', (name) => {
-  describe.runIf(isTested(name))('a tenant finds in its images', { timeout }, () => {
+  describe.runIf(isTested(name))('a tenant finds in its images', () => {
     let builds: TenantBuilds;
     beforeAll(async () => {
       builds = await startTenantBuilds(name);
-    }, timeout);
+    });
     afterAll(() => builds?.stop());
 
     const mount = '--mount=type=cache,id=shared,target=/cache';

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { SlipwayError } from '@slipway/shared/errors';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { signatureOf } from '../testing/payload.js';
 import { linesOf, postBuild, resultOf, streamed } from '../testing/post-build.js';
 import {
@@ -39,7 +39,7 @@ describe('the answer', () => {
     const response = await postBuild({ url, body, headers: streamed });
     expect(response.headers.get('content-type')).toBe('application/x-ndjson');
     const lines = linesOf(response);
-    await vi.waitFor(() => expect(engine.builds).toHaveLength(1));
+    await expect.poll(() => engine.builds).toHaveLength(1);
     engine.builds[0]?.run.onLog('v: one');
     expect((await lines.next()).value).toMatchObject({ log: ['v: one'], status: 'in_progress' });
     engine.builds[0]?.run.onLog('l: two');
@@ -86,7 +86,7 @@ describe('the answer', () => {
         `X-Build-Signature: ${signatureOf(body)}\r\n\r\n`,
     );
     socket.write(body);
-    await vi.waitFor(() => expect(engine.builds).toHaveLength(1));
+    await expect.poll(() => engine.builds).toHaveLength(1);
     const line = `l: ${'x'.repeat(8000)}`;
     for (let i = 0; i < 40; i++) {
       for (let j = 0; j < 100; j++) engine.builds[0]?.run.onLog(line);
@@ -137,7 +137,7 @@ describe('the answer', () => {
   test('of a build that a stopping builder gives up asks the client to try again', async () => {
     const { url, engine, stop } = await startScripted({ SHUTDOWN_GRACE_MS: '200' });
     const answer = postBuild({ url, body });
-    await vi.waitFor(() => expect(engine.builds).toHaveLength(1));
+    await expect.poll(() => engine.builds).toHaveLength(1);
     const stopped = stop();
     const response = await answer;
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2']);
@@ -151,6 +151,6 @@ describe('the answer', () => {
     const result = await resultOf(await postBuild({ url, body }));
     expect(result).toMatchObject({ status: 'failed', code: 'internal' });
     expect(JSON.stringify(result)).not.toContain('inside');
-    await vi.waitFor(() => expect(log()).toContain('the inside'));
+    await expect.poll(() => log()).toContain('the inside');
   });
 });

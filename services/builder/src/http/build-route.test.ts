@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { SlipwayError } from '@slipway/shared/errors';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { signatureOf } from '../testing/payload.js';
 import { linesOf, postBuild, resultOf, streamed } from '../testing/post-build.js';
 import { goodBody as body, leftIn, refusalOf, startScripted } from '../testing/scripted-service.js';
@@ -9,7 +9,7 @@ describe('at its limit', () => {
   test('it answers 429 before it reads the body, is not ready, and recovers', async () => {
     const { url, port, engine } = await startScripted({ MAX_INFLIGHT: '1' });
     const first = postBuild({ url, body });
-    await vi.waitFor(() => expect(engine.builds).toHaveLength(1));
+    await expect.poll(() => engine.builds).toHaveLength(1);
 
     const request = httpRequest({
       ...{ port, host: '127.0.0.1', path: '/build', method: 'POST' },
@@ -56,12 +56,12 @@ describe('a build is stopped', () => {
     const { url, engine, workDir } = await startScripted({ MAX_INFLIGHT: '1' });
     const client = new AbortController();
     const gone = postBuild({ url, body, signal: client.signal }).catch((error) => error);
-    await vi.waitFor(() => expect(engine.builds).toHaveLength(1));
+    await expect.poll(() => engine.builds).toHaveLength(1);
     client.abort();
     await gone;
-    await vi.waitFor(() => expect(engine.builds[0]?.run.signal.reason).toMatchObject({ code: 'canceled' }));
-    await vi.waitFor(async () => expect(await leftIn(workDir)).toEqual([]));
-    await vi.waitFor(async () => expect((await fetch(`${url}/ready`)).status).toBe(200));
+    await expect.poll(() => engine.builds[0]?.run.signal.reason).toMatchObject({ code: 'canceled' });
+    await expect.poll(() => leftIn(workDir)).toEqual([]);
+    await expect.poll(async () => (await fetch(`${url}/ready`)).status).toBe(200);
   });
 
   test('when its time is over, which a request can only shorten', async () => {
@@ -82,9 +82,9 @@ describe('a build is stopped', () => {
   test('no sooner than the grace time allows when the service stops; new ones are refused meanwhile', async () => {
     const { url, engine, stop } = await startScripted();
     const running = postBuild({ url, body });
-    await vi.waitFor(() => expect(engine.builds).toHaveLength(1));
+    await expect.poll(() => engine.builds).toHaveLength(1);
     const stopped = stop();
-    await vi.waitFor(async () => expect((await fetch(`${url}/ready`)).status).toBe(503));
+    await expect.poll(async () => (await fetch(`${url}/ready`)).status).toBe(503);
     const refused = await postBuild({ url, body });
     expect(refused.headers.get('connection')).toBe('close');
     expect(await refusalOf(refused)).toEqual({ status: 503, code: 'builder_draining' });
@@ -97,7 +97,7 @@ describe('a build is stopped', () => {
   test('with a last line when the grace time is over', async () => {
     const { url, engine, stop } = await startScripted({ SHUTDOWN_GRACE_MS: '200' });
     const response = await postBuild({ url, body, headers: streamed });
-    await vi.waitFor(() => expect(engine.builds).toHaveLength(1));
+    await expect.poll(() => engine.builds).toHaveLength(1);
     const stopped = stop();
     const lines = [];
     for await (const line of linesOf(response)) lines.push(line);
@@ -111,7 +111,7 @@ describe('health and metrics', () => {
     const { url, engine } = await startScripted();
     engine.fault = new SlipwayError('engine_unreachable', 'BuildKit does not answer');
     const isReady = async (path: string) => (await fetch(`${url}${path}`)).status === 200;
-    await vi.waitFor(async () => expect(await isReady('/ready')).toBe(false), { timeout: 20_000 });
+    await expect.poll(() => isReady('/ready')).toBe(false);
     for (const path of ['/ready', '/readyz']) {
       const response = await fetch(`${url}${path}`);
       expect(response.status).toBe(503);
@@ -126,7 +126,7 @@ describe('health and metrics', () => {
     });
     expect(engine.builds).toEqual([]);
     engine.fault = undefined;
-    await vi.waitFor(async () => expect(await isReady('/ready')).toBe(true), { timeout: 20_000 });
+    await expect.poll(() => isReady('/ready')).toBe(true);
   });
 
   test.each(['engine_unreachable', 'builder_lost'] as const)(
@@ -160,7 +160,7 @@ describe('health and metrics', () => {
     await (await postBuild({ url, body: Buffer.from('x') })).text();
     engine.onBuild = () => {};
     const running = postBuild({ url, body });
-    await vi.waitFor(() => expect(engine.builds).toHaveLength(2));
+    await expect.poll(() => engine.builds).toHaveLength(2);
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toContain('slipway_builder_builds_in_flight 1\n');
     expect(metrics).toContain('slipway_builder_build_duration_seconds_count{status="success"} 1\n');
@@ -179,7 +179,7 @@ describe('health and metrics', () => {
       log()
         .split('\n')
         .filter((line) => line.includes('build ended'));
-    await vi.waitFor(() => expect(ends()).toHaveLength(1));
+    await expect.poll(() => ends()).toHaveLength(1);
     expect(JSON.parse(ends()[0] ?? '')).toMatchObject({
       ...{ engine: 'buildah', image: 'r.io/a:1', bytes: body.length, status: 'failed', code: 'build_failed' },
       ...{ receive_ms: expect.any(Number), build_seconds: expect.any(Number), total_ms: expect.any(Number) },

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { Secret } from '@slipway/shared/config';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { payloadOf, signatureOf, tarOf, testSecret } from '../testing/payload.js';
 import { postBuild, resultOf, streamed } from '../testing/post-build.js';
 import {
@@ -76,7 +76,7 @@ describe('the signature', () => {
     const { url, engine, log } = await startScripted();
     engine.onBuild = ({ succeed }) => succeed();
     await postBuild({ url, body });
-    await vi.waitFor(() => expect(log()).toContain('build ended'));
+    await expect.poll(() => log()).toContain('build ended');
     expect(log()).not.toContain(testSecret.reveal());
     expect(log()).not.toContain(signatureOf(body).slice(7));
   });
@@ -152,7 +152,7 @@ describe('refuses', () => {
     await new Promise((resolve) => socket.once('close', resolve));
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(answer).toMatch(/"status":"failed".*"code":"body_incomplete"/);
-    await vi.waitFor(async () => expect(await leftIn(workDir)).toEqual([]));
+    await expect.poll(() => leftIn(workDir)).toEqual([]);
     expect(engine.builds).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 import { generateKeyPair, SecretBytes, sealSecrets } from '@slipway/shared/sealing';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { payloadOf } from '../testing/payload.js';
 import { postBuild, resultOf } from '../testing/post-build.js';
 import { problemOf, startScripted } from '../testing/scripted-service.js';
@@ -49,7 +49,7 @@ describe('sealed secrets', () => {
     expect(during).toBe(token);
     const after = engine.builds[0]?.request.secrets.get('token')?.reveal();
     expect([...(after ?? [1])].every((byte) => byte === 0)).toBe(true);
-    await vi.waitFor(() => expect(log()).toContain('"secrets":"sealed"'));
+    await expect.poll(() => log()).toContain('"secrets":"sealed"');
     expect(log()).not.toContain(token);
     expect(log()).not.toContain(pair.privateKey.reveal());
   });
@@ -75,7 +75,7 @@ describe('sealed secrets', () => {
     engine.onBuild = ({ fail }) => fail(new Error(`it broke over ${token}`, { cause: new Error(token) }));
     const result = await resultOf(await postBuild({ url, body: bodyWith(sealedFor(pair.publicKey)) }));
     expect(result).toMatchObject({ status: 'failed', code: 'internal' });
-    await vi.waitFor(() => expect(log()).toContain('it broke over ***'));
+    await expect.poll(() => log()).toContain('it broke over ***');
     expect(log()).not.toContain(token);
   });
 });

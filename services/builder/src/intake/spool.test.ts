@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { postBuild, resultOf } from '../testing/post-build.js';
 import { goodBody, startScripted } from '../testing/scripted-service.js';
 
@@ -32,13 +32,13 @@ test('payloads that are not verified fill no more than their budget, and a right
   engine.onBuild = ({ succeed }) => succeed();
   const sockets = await Promise.all(Array.from({ length: 20 }, () => begin(port)));
   // The oldest has come as far as it does, and others have begun.
-  await vi.waitFor(async () => expect(await bytesBelow(workDir)).toBeGreaterThan(1_000_000), 10_000);
+  await expect.poll(() => bytesBelow(workDir)).toBeGreaterThan(1_000_000);
   for (let n = 0; n < 20; n++) await fetch(`${url}/healthz`);
   expect(await bytesBelow(workDir)).toBeLessThanOrEqual(3 * mebibyte);
   const built = postBuild({ url, body: goodBody });
   for (const socket of sockets) socket.destroy();
   expect(await resultOf(await built)).toMatchObject({ status: 'success' });
-  await vi.waitFor(async () => expect(await bytesBelow(workDir)).toBe(0));
+  await expect.poll(() => bytesBelow(workDir)).toBe(0);
 });
 
 test('a right payload is built however many wrong ones came from its network', async () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { runChild } from './child.js';
 
 const env = { PATH: process.env.PATH };
@@ -54,18 +54,18 @@ test('an aborted program, and all of its group, is gone when its run settles, wi
     signal: stop.signal,
     onStdout: (text) => pids.push(...text.trim().split('\n').map(Number)),
   });
-  await vi.waitFor(() => expect(pids).toHaveLength(2));
+  await expect.poll(() => pids).toHaveLength(2);
   const reason = new Error('that is enough');
   stop.abort(reason);
   await expect(run).rejects.toBe(reason);
-  await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]));
+  await expect.poll(() => pids.filter(runs)).toEqual([]);
 });
 
 test('what a program leaves running in its group ends with it', async () => {
   const pids: number[] = [];
   await shell('sleep 600 & echo $!', { onStdout: (text) => pids.push(Number(text)) });
   expect(pids).toHaveLength(1);
-  await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]));
+  await expect.poll(() => pids.filter(runs)).toEqual([]);
 });
 
 test('a signal that is aborted already starts nothing', async () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { type Duty, Leader } from './leader.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => cleanups.run(logger));
 
-const leaseMs = 300;
+const leaseMs = 1_000;
 const duty = (run: () => Promise<void>, name = 'duty'): Duty => ({ name, everyMs: 0, run });
 
 function installation() {
@@ -45,12 +45,12 @@ describe('the leader', () => {
     const ran: string[] = [];
     const slow = duty(async () => {
       ran.push('first');
-      await sleep(4 * leaseMs);
+      await sleep(1.5 * leaseMs);
     });
     start('first', [slow]);
-    await vi.waitUntil(() => ran.length > 0);
+    await expect.poll(() => ran.length > 0).toBe(true);
     start('second', [duty(async () => void ran.push('second'))]);
-    await vi.waitUntil(() => ran.length > 1, { timeout: 10_000 });
+    await expect.poll(() => ran.length > 1).toBe(true);
     expect(ran).toEqual(['first', 'first']);
     expect(await redis.get(keys.leader)).toBe('first');
   });
@@ -58,23 +58,23 @@ describe('the leader', () => {
   test('is followed by another worker once it stops, or is gone', async () => {
     const { keys, start } = installation();
     const first = start('first', []);
-    await vi.waitUntil(() => first.leader.leading);
+    await expect.poll(() => first.leader.leading).toBe(true);
     const second = start('second', []);
     await first.stop();
-    await vi.waitUntil(() => second.leader.leading);
+    await expect.poll(() => second.leader.leading).toBe(true);
     await second.stop();
     expect(await redis.get(keys.leader)).toBeNull();
     await redis.set(keys.leader, 'a worker that was killed', 'PX', leaseMs);
     const third = start('third', []);
-    await vi.waitUntil(() => third.leader.leading);
+    await expect.poll(() => third.leader.leading).toBe(true);
   });
 
   test('neither prolongs nor ends a lease that another worker holds', async () => {
     const { keys, start } = installation();
     const first = start('first', []);
-    await vi.waitUntil(() => first.leader.leading);
+    await expect.poll(() => first.leader.leading).toBe(true);
     await redis.set(keys.leader, 'other', 'PX', 60_000);
-    await vi.waitUntil(() => !first.leader.leading);
+    await expect.poll(() => !first.leader.leading).toBe(true);
     await first.stop();
     expect(await redis.get(keys.leader)).toBe('other');
     expect(await redis.pttl(keys.leader)).toBeGreaterThan(10_000);
@@ -86,10 +86,10 @@ describe('the leader', () => {
     const losing = async () => {
       ran.push('losing');
       await redis.set(keys.leader, 'other', 'PX', 60_000);
-      await vi.waitUntil(() => !first.leader.leading);
+      await expect.poll(() => !first.leader.leading).toBe(true);
     };
     const first = start('first', [duty(losing, 'losing'), duty(async () => void ran.push('next'), 'next')]);
-    await vi.waitUntil(() => ran.length > 0 && !first.leader.leading);
+    await expect.poll(() => ran.length > 0 && !first.leader.leading).toBe(true);
     await first.stop();
     expect(ran).toEqual(['losing']);
   });
@@ -98,10 +98,10 @@ describe('the leader', () => {
     const { keys, start } = installation();
     let isRight = false;
     const first = start('first', [], () => isRight);
-    await vi.waitUntil(async () => (await redis.zscore(keys.workers, 'first')) !== null);
+    await expect.poll(() => redis.zscore(keys.workers, 'first')).not.toBeNull();
     expect(first.leader.leading).toBe(false);
     isRight = true;
-    await vi.waitUntil(() => first.leader.leading);
+    await expect.poll(() => first.leader.leading).toBe(true);
   });
 
   test('does its other duties when one fails', async () => {
@@ -111,6 +111,6 @@ describe('the leader', () => {
       duty(() => Promise.reject(new Error('no')), 'fails'),
       duty(async () => void ran++, 'works'),
     ]);
-    await vi.waitUntil(() => ran > 1);
+    await expect.poll(() => ran > 1).toBe(true);
   });
 });

@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findTool, mountsIn, startRegistry, temporaryFolder, unmountIn } from '@slipway/local';
 import { SecretBytes } from '@slipway/shared/sealing';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { build, buildRequest, busyboxBase, failure, flush, output } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
 import { pushOnbuildBase } from '../../testing/onbuild-base.js';
@@ -14,9 +14,7 @@ import { ownPlatform } from '../platform.js';
 import { cgroupParentOf, ownedContainers } from './containers.js';
 import { registryPolicy } from './policy.js';
 
-const timeout = 60_000;
-
-describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
+describe.runIf(isTested('buildah'))('buildah', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let opened: OpenedEngine;
   let containers: string;
@@ -24,7 +22,7 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
     folder = await temporaryFolder();
     opened = await openEngine({ name: 'buildah', dir: join(folder.path, 'engine'), insecureRegistries: [] });
     containers = join(folder.path, 'engine/state/storage/overlay-containers');
-  }, timeout);
+  });
   afterAll(async () => {
     await opened?.close();
     unmountIn(folder.path);
@@ -55,7 +53,7 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
       stop.abort();
       await running;
     });
-    await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+    await expect.poll(() => processesWith(...marker)).not.toEqual([]);
     expect(await buildsOfContainers()).toEqual([what.id]);
     stop.abort(new Error('enough'));
     expect(await running).toEqual(new Error('enough'));
@@ -85,10 +83,10 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
         // buildah leaves its temporary files here.
         env: { ...process.env, TMPDIR: what.scratchDir },
       });
-      await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+      await expect.poll(() => processesWith(...marker)).not.toEqual([]);
       process.kill(-(child.pid ?? 0), 'SIGKILL');
       await once(child, 'exit');
-      await vi.waitFor(() => expect(processesWith(...marker)).toEqual([]), { timeout: 20_000 });
+      await expect.poll(() => processesWith(...marker)).toEqual([]);
     };
     await leave(cgroupParentOf(`${process.pid}-0123abcd-1`));
     await leave(cgroupParentOf(`${process.ppid}-0123abcd-1`));
@@ -184,11 +182,11 @@ describe.runIf(isTested('buildah'))('buildah', { timeout }, () => {
     const secrets = new Map([['token', new SecretBytes(Buffer.from('hunter2hunter2'))]]);
     const steps = `RUN --mount=type=secret,id=token busybox ${marker.join(' ')} || true\n`;
     const first = build(opened.engine, await request(busyboxBase + steps, { secrets }));
-    await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+    await expect.poll(() => processesWith(...marker)).not.toEqual([]);
     const log: string[] = [];
     const run = { signal: new AbortController().signal, onLog: (line: string) => log.push(line) };
     const second = opened.engine.build(look, run);
-    await vi.waitFor(() => expect(log).toEqual([expect.stringContaining('waiting for other builds')]));
+    await expect.poll(() => log).toEqual([expect.stringContaining('waiting for other builds')]);
     for (const pid of processesWith(...marker)) process.kill(Number(pid), 'SIGTERM');
     await first;
     await second;

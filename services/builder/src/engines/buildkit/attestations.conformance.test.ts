@@ -7,8 +7,6 @@ import { build, buildRequest, busyboxBase, failure } from '../../testing/build-r
 import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
 import { objectsOf } from '../../testing/registry-content.js';
 
-const timeout = 60_000;
-
 /** As BuildKit's protocol for scanners asks for (docs/attestations/sbom-protocol.md). */
 const scanner = `${busyboxBase}COPY scan.sh /scan.sh
 CMD ["/bin/sh", "/scan.sh"]
@@ -19,7 +17,7 @@ busybox cat > $BUILDKIT_SCAN_DESTINATION/found.spdx.json <<END
 END
 `;
 
-describe.runIf(isTested('buildkit'))('attestations', { timeout }, () => {
+describe.runIf(isTested('buildkit'))('attestations', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let registry: Awaited<ReturnType<typeof startRegistry>>;
   let opened: OpenedEngine;
@@ -31,7 +29,7 @@ describe.runIf(isTested('buildkit'))('attestations', { timeout }, () => {
       dir: join(folder.path, 'engine'),
       insecureRegistries: [registry.host],
     });
-  }, timeout);
+  });
   afterAll(async () => {
     await opened?.close();
     await registry?.stop();

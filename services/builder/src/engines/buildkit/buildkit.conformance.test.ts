@@ -2,16 +2,15 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRegistry, temporaryFolder, unmountIn } from '@slipway/local';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine, toolEnv } from '../../testing/engines.js';
 import { processesWith } from '../../testing/processes.js';
 import { inRegistry } from '../../testing/registry-content.js';
 
-const timeout = 60_000;
 const marker = ['sleep', `87654${process.pid}`];
 
-describe.runIf(isTested('buildkit'))('BuildKit', { timeout }, () => {
+describe.runIf(isTested('buildkit'))('BuildKit', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let registry: Awaited<ReturnType<typeof startRegistry>>;
   let opened: OpenedEngine;
@@ -23,7 +22,7 @@ describe.runIf(isTested('buildkit'))('BuildKit', { timeout }, () => {
       dir: join(folder.path, 'engine'),
       insecureRegistries: [registry.host],
     });
-  }, timeout);
+  });
   afterAll(async () => {
     await opened?.close();
     await registry?.stop();
@@ -80,7 +79,7 @@ exit $code
     await writeFile(join(tools, 'buildctl'), wrapper, { mode: 0o755 });
     const engine = await own.reopen({ childEnv: { ...env, PATH: `${tools}:${PATH}` } });
     const running = failure(engine, await request(`${busyboxBase}RUN busybox false\n`));
-    await vi.waitFor(() => expect(existsSync(failed)).toBe(true), { timeout: 20_000 });
+    await expect.poll(() => existsSync(failed)).toBe(true);
     await own.kill();
     await writeFile(ended, '');
     expect(await running).toMatchObject({
@@ -93,7 +92,7 @@ exit $code
   test('a daemon that dies is the fleet’s fault, during a build and after it', async () => {
     await opened.engine.check();
     const running = failure(opened.engine, await request(`${busyboxBase}RUN busybox ${marker.join(' ')}\n`));
-    await vi.waitFor(() => expect(processesWith(...marker)).not.toEqual([]), { timeout: 20_000 });
+    await expect.poll(() => processesWith(...marker)).not.toEqual([]);
     await opened.kill();
     expect(await running).toMatchObject({ code: 'builder_lost' });
     await expect(opened.engine.check()).rejects.toMatchObject({ code: 'engine_unreachable' });

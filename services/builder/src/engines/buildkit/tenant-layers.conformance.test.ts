@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { isTested } from '../../testing/engines.js';
 import { startTenantBuilds, type TenantBuilds } from '../../testing/tenant-builds.js';
 
-const timeout = 60_000;
 const unique = (text: string) => `${text} ${randomBytes(8).toString('hex')}`;
 
 /** A web server of this machine that answers all that it is asked with one text, also as a proxy. */
@@ -20,11 +19,11 @@ async function answering(text: string): Promise<string> {
 }
 
 /** The Dockerfiles of both tenants are the same: BuildKit leaves what differs out of the cache key of a step. */
-describe.runIf(isTested('buildkit'))('a tenant gets no layer of another tenant', { timeout }, () => {
+describe.runIf(isTested('buildkit'))('a tenant gets no layer of another tenant', () => {
   let builds: TenantBuilds;
   beforeAll(async () => {
     builds = await startTenantBuilds('buildkit');
-  }, timeout);
+  });
   afterAll(() => builds?.stop());
 
   test('that was made with a secret', async () => {

@@ -7,8 +7,6 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { isTested } from '../../testing/engines.js';
 import { startTenantBuilds, type TenantBuilds } from '../../testing/tenant-builds.js';
 
-const timeout = 60_000;
-
 /** A git server of this machine with one repository of one commit. */
 async function startGit(name: string) {
   const folder = await temporaryFolder();
@@ -52,11 +50,11 @@ const listens = (port: number) =>
   });
 
 /** BuildKit finds a fetched git source by its commit alone, for any tenant and any URL. */
-describe.runIf(isTested('buildkit'))('what a Dockerfile of a tenant fetches', { timeout }, () => {
+describe.runIf(isTested('buildkit'))('what a Dockerfile of a tenant fetches', () => {
   let builds: TenantBuilds;
   beforeAll(async () => {
     builds = await startTenantBuilds('buildkit');
-  }, timeout);
+  });
   afterAll(() => builds?.stop());
 
   test('brings no settings of git, which may be of a repository that another tenant named', async () => {
