@@ -60,7 +60,7 @@ module.exports = {
       'packages/client',
       `packages/shared/src/${contracts}`,
     ]),
-    only('local-imports-libraries', '^packages/local/', []),
+    only('local-imports-shared', '^packages/local/', ['packages/shared']),
     // The digest of a source is computed, and secrets are sealed, by the same code on both sides (docs/adr/0006).
     only('cli-imports-client-and-local', '^packages/cli/', [
       'packages/client',

@@ -1,4 +1,5 @@
-import { type EngineName, findTool } from '@slipway/local';
+import { findTool } from '@slipway/local';
+import type { EngineName } from '@slipway/shared/contracts';
 
 const tools: Record<EngineName, readonly string[]> = {
   buildkit: ['buildkitd', 'buildctl', 'runc'],

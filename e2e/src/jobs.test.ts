@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { EngineName } from '@slipway/local';
 import type { Job } from '@slipway/shared/contracts';
+import { engineNames } from '@slipway/shared/contracts';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, test as anyTest, beforeAll, describe, expect } from 'vitest';
 import { walkThrough } from './clients/walkthrough.js';
@@ -14,7 +14,7 @@ import { type Stack, startStack } from './stack.js';
 
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
 
-describe.each<EngineName>(['buildkit', 'buildah'])('Slipway on %s', (engine) => {
+describe.each(engineNames)('Slipway on %s', (engine) => {
   const test = anyTest.runIf(canUse(engine));
   let stack: Stack;
   beforeAll(async () => {

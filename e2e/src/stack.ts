@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
-  type EngineName,
   type ServiceHandle,
   type ServiceName,
   type Slipway,
@@ -10,6 +9,7 @@ import {
   startSlipway,
   temporaryFolder,
 } from '@slipway/local';
+import type { EngineName } from '@slipway/shared/contracts';
 
 export interface StackOptions {
   /** Default 1. */

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { EngineName } from '@slipway/local';
 import type { Batch, Job } from '@slipway/shared/contracts';
+import { type EngineName, engineNames } from '@slipway/shared/contracts';
 import { afterAll, test as anyTest, beforeAll, describe, expect } from 'vitest';
 import { dockerfile, makeContext, tarOf } from './context.js';
 import { canUse } from './engines.js';
@@ -19,7 +19,7 @@ const buildSteps = {
 const upstream = () => ({ traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') });
 const headerOf = ({ traceId, spanId }: ReturnType<typeof upstream>) => `00-${traceId}-${spanId}-01`;
 
-describe.each<EngineName>(['buildkit', 'buildah'])('traces of Slipway on %s', (engine) => {
+describe.each(engineNames)('traces of Slipway on %s', (engine) => {
   const test = anyTest.runIf(canUse(engine));
   /** Only BuildKit's stack sends trace headers to webhook receivers: the setting is off by default. */
   const tellsReceivers = engine === 'buildkit';

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Batch } from '@slipway/client';
-import type { EngineName } from '@slipway/local';
+import { type EngineName, engineNames } from '@slipway/shared/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { slipway } from '../cli/command.js';
 import { sdkClient } from '../clients/tools.js';
@@ -33,7 +33,7 @@ const different = ['node22', 'python3-http', 'java17', 'dockerfile'].map((name) 
 });
 const second = 1_000_000_000;
 
-describe.each<EngineName>(['buildkit', 'buildah'])('templates on %s', (engine) => {
+describe.each(engineNames)('templates on %s', (engine) => {
   describe.runIf(canUse(engine))('by the road', () => {
     let stack: Stack;
     beforeAll(async () => {

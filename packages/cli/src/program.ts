@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { jobStates } from '@slipway/shared/contracts';
+import { engineNames, jobStates } from '@slipway/shared/contracts';
 import { Argument, Command, Option } from 'commander';
 import { addAuditCommand } from './audit/add-commands.js';
 import { addBuildCommand } from './build/add-command.js';
@@ -162,10 +162,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
     )
     .option('--registry-port <port>', 'the port of the registry; default: likewise', port())
     .addOption(
-      new Option('--engine <engine>', 'default: BuildKit where it can be started').choices([
-        'buildkit',
-        'buildah',
-      ]),
+      new Option('--engine <engine>', 'default: BuildKit where it can be started').choices(engineNames),
     )
     .option('--builders <count>', 'builder replicas', whole({ min: 1, max: 16 }), 2)
     .option('--slots <count>', 'concurrent builds on each', whole({ min: 1, max: 64 }), 2)
@@ -182,10 +179,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
         'runs one of the images, shows the received webhooks, and removes everything again.',
     )
     .addOption(
-      new Option('--engine <engine>', 'default: BuildKit where it can be started').choices([
-        'buildkit',
-        'buildah',
-      ]),
+      new Option('--engine <engine>', 'default: BuildKit where it can be started').choices(engineNames),
     )
     .addHelpText('after', exitCodesHelp)
     .action(async (options: DemoOptions) => onExit(await demo(options, context)));

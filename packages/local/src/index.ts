@@ -7,7 +7,6 @@ export { type RedisHandle, type RedisOptions, startRedis } from './redis.js';
 export { type RegistryHandle, type RegistryOptions, startRegistry } from './registry.js';
 export { type RedisUsers, type ShippedUsers, shippedRedisArguments, shippedUsers } from './shipped.js';
 export type {
-  EngineName,
   PartFailure,
   ServiceName,
   Slipway,

@@ -26,7 +26,7 @@ interface BuilderDeps extends ServiceDeps<BuilderServiceConfig> {
 /** Between SIGTERM and SIGKILL for an engine's processes. */
 const killGraceMs = 2_000;
 const heartbeatMs = 15_000;
-const buildkitWaitMs = 10_000;
+const daemonWaitMs = 10_000;
 const engineCheckEveryMs = 5_000;
 const deadEngineCheckEveryMs = 1_000;
 
@@ -40,7 +40,8 @@ export async function createBuilder(deps: BuilderDeps): Promise<Component[]> {
     ...config,
     configDir: await workDir.folder('engine'),
     killGraceMs,
-    buildkitWaitMs,
+    daemonWaitMs,
+    takesSecrets: config.keyRing !== undefined,
     logger,
   });
   cleanups.defer('close the engine', () => engine.close());

@@ -20,11 +20,12 @@ test('needs a secret and nothing else', () => {
   const config = loadConfig({ ...least, HOME: '/home/x' });
   expect(config).toMatchObject({
     ...{ port: 8081, engine: 'auto', maxInflight: 0, insecureRegistries: [], allowedFrontends: [] },
-    ...{
-      bindHost: undefined,
-      engineStateDir: undefined,
-      buildahTrustedSources: false,
-      buildTimeoutMs: 1_800_000,
+    ...{ bindHost: undefined, buildTimeoutMs: 1_800_000 },
+    engines: {
+      buildkit: {
+        settings: { buildkit_host: 'unix:///run/buildkit/buildkitd.sock', sbom_scanner: 'none' },
+      },
+      buildah: { settings: { engine_state_dir: 'default', buildah_trusted_sources: false } },
     },
   });
 });
@@ -81,7 +82,8 @@ describe('names of the chart', () => {
         enable_lchown: 'false',
       }),
     ).toMatchObject({
-      ...{ maxInflight: 3, buildkitHost: 'tcp://127.0.0.1:1234', insecureRegistries: ['*'] },
+      ...{ maxInflight: 3, insecureRegistries: ['*'] },
+      engines: { buildkit: { settings: { buildkit_host: 'tcp://127.0.0.1:1234' } } },
       payloadSecret: expect.anything(),
     });
     expect(loadConfig({ disable_hmac: 'true' }).payloadSecret).toBeUndefined();
@@ -94,7 +96,8 @@ describe('names of the chart', () => {
       ...{ INSECURE_REGISTRIES: 'r:5000', insecure: 'false', BUILDKIT_HOST: 'unix:///x', buildkit_url: '' },
     });
     expect(config).toMatchObject({
-      ...{ maxInflight: 0, insecureRegistries: ['r:5000'], buildkitHost: 'unix:///x' },
+      ...{ maxInflight: 0, insecureRegistries: ['r:5000'] },
+      engines: { buildkit: { settings: { buildkit_host: 'unix:///x' } } },
     });
   });
 

@@ -10,19 +10,14 @@ import {
   readEnv,
   type Secret,
 } from '@slipway/shared/config';
-import { parseImageReference } from '@slipway/shared/contracts';
+import { type EngineName, parseImageReference } from '@slipway/shared/contracts';
 import { helperVariables } from '@slipway/shared/docker-config';
 import { type PayloadBounds, payloadBounds } from '@slipway/shared/function-builder';
 import { withChartNames } from './chart-names.js';
+import { type EngineConfig, engineConfig } from './engines/engines.js';
 import { KeyRing } from './secrets/key-ring.js';
 
-export interface BuilderServiceConfig extends CommonConfig, PayloadBounds {
-  readonly engine: 'auto' | 'buildkit' | 'buildah';
-  readonly buildkitHost: string;
-  /** Where buildah keeps images and containers; undefined means its own default. */
-  readonly engineStateDir: string | undefined;
-  /** Allows a buildah without the fixes that keep a Dockerfile away from the machine's files. */
-  readonly buildahTrustedSources: boolean;
+export interface BuilderServiceConfig extends CommonConfig, PayloadBounds, EngineConfig {
   /** 0 means no limit. */
   readonly maxInflight: number;
   /** Undefined where signatures are not checked. */
@@ -33,8 +28,6 @@ export interface BuilderServiceConfig extends CommonConfig, PayloadBounds {
   readonly keyRing: KeyRing | undefined;
   /** Makes images depend on their source alone, unless a request overrides it. */
   readonly reproducible: boolean;
-  /** The image that makes SBOMs. */
-  readonly sbomScanner: string | undefined;
   /** `host[:port]`, in lower case; `*` stands for all. */
   readonly insecureRegistries: readonly string[];
   /** The folder that holds the `config.json` of registry credentials. */
@@ -64,16 +57,12 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
   const isSigned = !fields.bool('DISABLE_HMAC', false);
   return {
     ...commonConfig(fields, { port: 8081 }),
-    engine: fields.oneOf('ENGINE', ['auto', 'buildkit', 'buildah'], 'auto'),
-    buildkitHost: fields.parsed('BUILDKIT_HOST', buildkitHost, 'unix:///run/buildkit/buildkitd.sock') ?? '',
-    engineStateDir: fields.optional('ENGINE_STATE_DIR'),
-    buildahTrustedSources: fields.bool('BUILDAH_TRUSTED_SOURCES', false),
+    ...engineConfig(fields),
     maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
     payloadSecret: isSigned ? fields.secret('PAYLOAD_SECRET') : undefined,
     previousPayloadSecrets: previousPayloadSecrets(fields),
     keyRing: keyRing(fields),
     reproducible: fields.bool('REPRODUCIBLE', false),
-    sbomScanner: imageReference(fields, 'BUILDER_SBOM_SCANNER'),
     insecureRegistries: insecureRegistries(fields),
     dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
     buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60 * 1000, min: 1 }),
@@ -87,14 +76,10 @@ function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
 }
 
 /** Returns the settings that the start-up line lists. It shows secrets only as configured or not. */
-export function shownSettings(config: BuilderServiceConfig, engine: string): Record<string, unknown> {
+export function shownSettings(config: BuilderServiceConfig, engine: EngineName): Record<string, unknown> {
   return {
     engine,
-    ...(engine === 'buildkit' && { buildkit_host: config.buildkitHost }),
-    ...(engine === 'buildah' && {
-      engine_state_dir: config.engineStateDir ?? 'default',
-      buildah_trusted_sources: config.buildahTrustedSources,
-    }),
+    ...config.engines[engine].settings,
     bind_host: config.bindHost ?? 'all',
     port: config.port,
     metrics_port: config.metricsPort ?? config.port,
@@ -103,7 +88,6 @@ export function shownSettings(config: BuilderServiceConfig, engine: string): Rec
     previous_payload_secrets: config.previousPayloadSecrets.length,
     build_secrets_keys: config.keyRing?.keyIds ?? [],
     reproducible: config.reproducible,
-    sbom_scanner: config.sbomScanner ?? 'none',
     insecure_registries: config.insecureRegistries,
     docker_config: config.dockerConfig,
     credential_helper_env: config.credentialHelperEnv,
@@ -129,25 +113,11 @@ function keyRing(fields: Fields): KeyRing | undefined {
   }
 }
 
-function imageReference(fields: Fields, name: string): string | undefined {
-  return fields.optional(name) === undefined ? undefined : fields.parsed(name, image);
-}
-
-function image(raw: string): string {
-  if (!parseImageReference(raw)) throw new Error(`is '${raw}', which is no image reference`);
-  return raw;
-}
-
 function items(raw: string): string[] {
   return raw
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
-}
-
-function buildkitHost(raw: string): string {
-  if (!/^(unix|tcp):\/\//.test(raw)) throw new Error('must start with unix:// or tcp://');
-  return raw;
 }
 
 function frontends(raw: string): string[] {

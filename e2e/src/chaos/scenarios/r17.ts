@@ -1,6 +1,7 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EngineName, findTool } from '@slipway/local';
+import { findTool } from '@slipway/local';
+import type { EngineName } from '@slipway/shared/contracts';
 import { seededRandom } from '@slipway/simulator';
 import { startStack } from '../../stack.js';
 import { doors, openArena } from '../isolation/arena.js';

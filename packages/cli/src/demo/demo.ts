@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EngineName, type Slipway, startSlipway, temporaryFolder } from '@slipway/local';
+import { type Slipway, startSlipway, temporaryFolder } from '@slipway/local';
+import type { EngineName } from '@slipway/shared/contracts';
 import { formatDuration } from '@slipway/shared/formatting';
 import type { CommandContext } from '../command-context.js';
 import { CommandError } from '../command-error.js';

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import type { EngineName, Slipway } from '@slipway/local';
+import type { Slipway } from '@slipway/local';
+import { type EngineName, engineFacts } from '@slipway/shared/contracts';
 import { count } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
 import { table } from '../terminal/text.js';
-
-const engineNames: Readonly<Record<EngineName, string>> = { buildkit: 'BuildKit', buildah: 'buildah' };
 
 interface UpMessage {
   readonly slipway: Slipway;
@@ -13,19 +12,18 @@ interface UpMessage {
   readonly slots: number;
 }
 
-/** Returns the warning for builds with buildah on this machine. */
+/** Returns the warning for builds that this machine runs without isolation. */
 export function trustNote(engine: EngineName): string[] {
-  if (engine !== 'buildah') return [];
-  return [
-    'buildah builds as root, with BUILDAH_TRUSTED_SOURCES=true: build only sources that you trust on this machine.',
-  ];
+  const { title, isIsolated } = engineFacts[engine];
+  if (isIsolated) return [];
+  return [`${title} builds as root without isolation: build only sources that you trust on this machine.`];
 }
 
 /** Returns the start message: the processes, how to reach them, and the first commands. It names the file of the token, never the token. */
 export function upMessage({ slipway, folder, screen, slots }: UpMessage): string[] {
   const { url, tokenFile, registry, engine, parts } = slipway;
   const replicas = parts.filter(({ name }) => name.startsWith('builder ')).length;
-  const capacity = `${count(replicas, 'replica')} with ${engineNames[engine]}, ${count(slots, 'build')} at once on each`;
+  const capacity = `${count(replicas, 'replica')} with ${engineFacts[engine].title}, ${count(slots, 'build')} at once on each`;
   const rows = [
     ['PART', 'WHERE', 'PID'],
     ...parts.map(({ name, address, pid }) => [name, address, String(pid)]),

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type EngineName, type PartFailure, type Slipway, startSlipway } from '@slipway/local';
+import { type PartFailure, type Slipway, startSlipway } from '@slipway/local';
+import type { EngineName } from '@slipway/shared/contracts';
 import type { CommandContext } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';

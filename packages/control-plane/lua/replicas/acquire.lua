@@ -1,13 +1,13 @@
 --- @include "replicas/include/replica"
 -- Takes slots for builds, the first build first.
--- Arguments: ms that leases live, addresses of replicas, and builds, seven texts each: its lease, 1 for a suspect, the number of the replica that has its layers
+-- Arguments: ms that leases live, addresses of replicas, the reported engines that isolate builds, and builds, seven texts each: its lease, 1 for a suspect, the number of the replica that has its layers
 -- or 0, 1 to take only that replica while it is usable, 1 when the build needs isolation, a feature that it needs or '', and the numbers of the replicas by
 -- preference, separated by commas.
 -- Returns for each build {url, builds on the replica now}, or without a slot {'', patience, the lack of every replica: 'isolation', 'feature' or ''}.
 --
 -- A build gets the first replica with room that has no more than its fair share of all builds plus one (consistent hashing with bounded loads), else the first with
 -- room. A replica with an open circuit gets no build; once its time is up, it gets one build as a probe. A replica that the last health check found broken or draining
--- gets no build. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica with buildah or of unknown engine. A build
+-- gets no build. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica with another engine or of unknown engine. A build
 -- that needs a feature gets no replica that did not report it.
 -- Patience is the ms to wait for the replica with the layers: four times the time that a build there saves, at most three seconds.
 local replicas, patience = {}, nil
@@ -23,7 +23,10 @@ for i, url in ipairs(args.urls) do
   replicas[i] = { url = url, load = live(keys.slots(url)), limit = limit, engine = engine, features = features }
 end
 
-local function is_isolated(r) return r.engine == 'buildkit' or r.engine == 'unreported' end
+local isolates = {}
+for _, engine in ipairs(args.isolated_engines) do isolates[engine] = true end
+
+local function is_isolated(r) return isolates[r.engine] end
 
 local function has_feature(r, feature)
   return feature == '' or (r.features and string.find(r.features, ',' .. feature .. ',', 1, true) ~= nil)
@@ -34,7 +37,7 @@ local function impossible(isolation, feature, order)
   local found, all_share_machine = false, true
   for number in string.gmatch(order, '%d+') do
     local r = replicas[tonumber(number)]
-    local shares_machine = isolation and r.engine == 'buildah'
+    local shares_machine = isolation and r.engine ~= 'unknown' and not is_isolated(r)
     if not shares_machine and (has_feature(r, feature) or not r.features) then return '' end
     all_share_machine = all_share_machine and shares_machine
     found = true

@@ -1,4 +1,4 @@
-import type { BuilderFeature } from '@slipway/shared/contracts';
+import { type BuilderFeature, engineFacts, engineNames, type ReplicaEngine } from '@slipway/shared/contracts';
 import { type Keys, type Redis, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
@@ -47,9 +47,20 @@ export type AcquireReply =
       readonly lacking: 'isolation' | 'feature' | undefined;
     };
 
+/** Engines whose builds may be of any tenant. The contract of builders that report no engine demands isolation. */
+const isolatedEngines: ReplicaEngine[] = [
+  ...engineNames.filter((name) => engineFacts[name].isIsolated),
+  'unreported',
+];
+
 const script = scriptsIn(controlPlaneLua, 'replicas/');
 const scripts = {
-  acquire: script('acquire', { ttl_ms: z.number(), urls: z.array(z.string()), builds: z.array(z.string()) }),
+  acquire: script('acquire', {
+    ttl_ms: z.number(),
+    urls: z.array(z.string()),
+    isolated_engines: z.array(z.string()),
+    builds: z.array(z.string()),
+  }),
   renew: script('renew', { ttl_ms: z.number(), leases: z.array(z.string()) }),
   release: script('release', {
     lease: z.string(),
@@ -90,7 +101,12 @@ export class SlotLedger {
         preference.map((url) => numbers.get(url)).join(','),
       ],
     );
-    const replies = await scripts.acquire.run(this.#on, { ttl_ms: ttlMs, urls, builds });
+    const replies = await scripts.acquire.run(this.#on, {
+      ttl_ms: ttlMs,
+      urls,
+      isolated_engines: isolatedEngines,
+      builds,
+    });
     return (replies as [string, number, string?][]).map(([url, number, lacking], at) =>
       url === ''
         ? {

@@ -1,4 +1,5 @@
 import type { Builder, Stats } from '@slipway/client';
+import { engineFacts } from '@slipway/shared/contracts';
 import { count, percent } from '@slipway/shared/formatting';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Button } from '../components/button.js';
@@ -16,13 +17,12 @@ interface ReplicaProps {
   readonly points: Points;
 }
 
-/** buildah runs a Dockerfile with the rights of root, so only the operator's own tenant may build there. */
-const engineText: Readonly<Record<Builder['engine'], string>> = {
-  buildkit: 'BuildKit',
-  buildah: 'buildah, for the tenant default only',
-  unreported: 'engine not reported',
-  unknown: 'engine unknown',
-};
+function engineText(engine: Builder['engine']): string {
+  if (engine === 'unreported') return 'engine not reported';
+  if (engine === 'unknown') return 'engine unknown';
+  const { title, isIsolated } = engineFacts[engine];
+  return isIsolated ? title : `${title}, for the tenant default only`;
+}
 
 /** Above this number slots are shown as a number only. */
 const mostBlocks = 64;
@@ -62,7 +62,7 @@ export function Replica({ builder, points }: ReplicaProps) {
       </div>
       <p className={styles.facts}>
         {builder.configured_limit === undefined ? 'Limit learned' : 'Limit configured'} · pool {builder.pool}{' '}
-        · {engineText[builder.engine]} · {count(builder.builds, 'build')}
+        · {engineText(builder.engine)} · {count(builder.builds, 'build')}
         {builder.refusals > 0 && <> · {count(builder.refusals, 'refusal')} (429)</>}
         {builder.faults > 0 && <> · {count(builder.faults, 'fault')}</>}
       </p>

@@ -1,3 +1,4 @@
+import type { EngineName } from '@slipway/shared/contracts';
 import type { ProcessExit } from '../process.js';
 
 /** Options of a whole Slipway on this machine. */
@@ -27,7 +28,6 @@ export interface SlipwayOptions {
 }
 
 export type ServiceName = 'api' | 'worker' | 'builder';
-export type EngineName = 'buildkit' | 'buildah';
 
 /** A process of the local Slipway. */
 export interface SlipwayPart {

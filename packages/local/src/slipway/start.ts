@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { startBuildkitd } from '../buildkitd.js';
+import type { EngineName } from '@slipway/shared/contracts';
 import { startRedis } from '../redis.js';
 import { startRegistry } from '../registry.js';
 import { shippedUsers } from '../shipped.js';
-import { chooseEngine, type EngineChoice } from './engine.js';
+import { chooseEngine, startEngine } from './engine.js';
 import { type Layout, prepareLayout } from './layout.js';
 import type { ServiceName, Slipway, SlipwayOptions } from './options.js';
 import { Parts } from './parts.js';
@@ -28,7 +28,7 @@ export async function startSlipway(options: SlipwayOptions): Promise<Slipway> {
       token: layout.token,
       tokenFile: layout.tokenFile,
       registry,
-      engine: engine.name,
+      engine,
       parts: parts.started,
       failed: parts.failed,
       stop: () => parts.stop(),
@@ -41,7 +41,7 @@ export async function startSlipway(options: SlipwayOptions): Promise<Slipway> {
 
 interface Plan {
   readonly options: SlipwayOptions;
-  readonly engine: EngineChoice;
+  readonly engine: EngineName;
   readonly layout: Layout;
   readonly parts: Parts;
 }
@@ -67,7 +67,12 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
       address: (handle) => handle.host,
     }),
   ]);
-  const engines = await startEngines(plan, registry.host);
+  parts.stage();
+  const engines = await all(
+    numbers(options.builders ?? 2).map((number) =>
+      startEngine({ name: plan.engine, number, folder: layout.engines, registry: registry.host, parts }),
+    ),
+  );
 
   parts.stage();
   const slots = options.slots ?? 2;
@@ -108,29 +113,6 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
 
 /** Webhooks of a Slipway on one machine are for what else runs there. */
 const ownMachine = '127.0.0.0/8,::1';
-
-/** Returns the engine settings of each builder replica. Starts the engine where it is a daemon per replica. */
-async function startEngines(
-  { engine, layout, options, parts }: Plan,
-  registry: string,
-): Promise<Record<string, string>[]> {
-  if (engine.ownDaemons) parts.stage();
-  return all(
-    numbers(options.builders ?? 2).map(async (number): Promise<Record<string, string>> => {
-      const dir = join(layout.engines, `${engine.name}-${number}`);
-      // What is built on one's own machine, by a Slipway that only this machine reaches, is one's own.
-      if (engine.name === 'buildah')
-        return { ENGINE: engine.name, ENGINE_STATE_DIR: dir, BUILDAH_TRUSTED_SOURCES: 'true' };
-      if (!engine.ownDaemons) return { ENGINE: engine.name };
-      const { address } = await parts.start({
-        name: `buildkitd ${number}`,
-        start: (common) => startBuildkitd({ dir, insecureRegistries: [registry], ...common }),
-        address: (daemon) => daemon.address,
-      });
-      return { ENGINE: engine.name, BUILDKIT_HOST: address };
-    }),
-  );
-}
 
 interface ServiceStart {
   readonly service: ServiceName;

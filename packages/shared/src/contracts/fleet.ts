@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { builderFeatures, engineNames } from './function-builder.js';
+import { engineNames, sharedMachineEngines } from './engines.js';
+import { builderFeatures } from './function-builder.js';
 import { platformSchema, poolNameSchema } from './pool.js';
 
 export const replicaIdSchema = z
@@ -33,7 +34,8 @@ export const builderSchema = z
       .optional()
       .describe('The reason that the replica reports for not being ready'),
     engine: replicaEngineSchema.describe(
-      'buildah: it builds only for the default tenant; unreported: it answers without an engine name, as other builders do; ' +
+      `${sharedMachineEngines.join(', ')}: it builds only for the default tenant; ` +
+        'unreported: it answers without an engine name, as other builders do; ' +
         'unknown: no worker has asked it yet, or it names an unknown engine. Until then it builds only for the default tenant',
     ),
     features: z

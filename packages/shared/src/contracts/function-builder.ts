@@ -6,8 +6,6 @@ export const configEntry = 'com.openfaas.docker.config';
 export const secretsEntry = 'com.openfaas.secrets';
 /** Set in each answer of a Slipway builder: one of `engineNames`. Other builders of the Function Builder API do not send it. */
 export const engineHeader = 'x-slipway-engine';
-export const engineNames = ['buildkit', 'buildah'] as const;
-export type EngineName = (typeof engineNames)[number];
 /** Set in each answer of a Slipway builder: a comma-separated list of `builderFeatures`. Other builders do not send it. */
 export const featuresHeader = 'x-slipway-features';
 /** `build-options`: the builder reads the optional keys of `builderConfigSchema` from `dockerfile` to `pull`. */

@@ -17,6 +17,7 @@ export {
   sandboxHostnameArg,
   withoutWorkerArguments,
 } from './build-arguments.js';
+export { type EngineName, engineFacts, engineNames, sharedMachineEngines } from './engines.js';
 export type {
   BatchEvent,
   BuilderEvent,
@@ -55,9 +56,7 @@ export {
   builderFeatures,
   configEntry,
   contextFolder,
-  type EngineName,
   engineHeader,
-  engineNames,
   featuresHeader,
   isolationHeader,
   maxStreamLineBytes,

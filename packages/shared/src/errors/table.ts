@@ -521,7 +521,7 @@ const errorTable = {
     'operator',
     'never',
     502,
-    'All builders of the pool use buildah, which builds only for the default tenant',
+    'All builders of the pool use an engine that builds only for the default tenant',
     'Add a builder with BuildKit to the pool, or let the tenant use another pool; then submit the job again.',
   ),
   builder_without_options: row(

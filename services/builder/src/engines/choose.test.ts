@@ -1,29 +1,35 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { temporaryFolder } from '@slipway/local';
+import { type Env, Fields } from '@slipway/shared/config';
 import { createLogger } from '@slipway/shared/logger';
 import { afterAll, describe, expect, test } from 'vitest';
 import { isTested, openEngine, toolEnv } from '../testing/engines.js';
 import { chooseEngine, type EngineOptions } from './choose.js';
+import { engineConfig } from './engines.js';
 
 const folder = await temporaryFolder();
 afterAll(() => folder.remove());
 
-const choose = (options: Partial<EngineOptions>) =>
+const choose = ({ settings = {}, ...options }: Partial<EngineOptions> & { readonly settings?: Env }) =>
   chooseEngine({
-    engine: 'auto',
-    buildkitHost: `unix://${folder.path}/missing.sock`,
+    ...engineConfig(
+      new Fields({
+        BUILDKIT_HOST: `unix://${folder.path}/missing.sock`,
+        ENGINE_STATE_DIR: join(folder.path, 'state'),
+        BUILDAH_TRUSTED_SOURCES: 'true',
+        ...settings,
+      }),
+    ),
     insecureRegistries: [],
-    sbomScanner: undefined,
     dockerConfig: folder.path,
-    engineStateDir: join(folder.path, 'state'),
-    buildahTrustedSources: true,
     childEnv: toolEnv(),
     credentialHelperEnv: [],
     configDir: folder.path,
     killGraceMs: 100,
-    buildkitWaitMs: 0,
+    daemonWaitMs: 0,
+    takesSecrets: true,
     logger: createLogger({ name: 'test', level: 'info', destination: new PassThrough() }),
     ...options,
   });
@@ -34,22 +40,34 @@ test('with no engine at all, it says what to install', async () => {
 });
 
 test('a client that is too old is refused', async () => {
-  const bin = join(folder.path, 'bin');
-  await mkdir(bin);
-  await writeFile(join(bin, 'buildctl'), '#!/bin/sh\necho buildctl github.com/moby/buildkit v0.12.3 abc\n');
-  await chmod(join(bin, 'buildctl'), 0o755);
-  const childEnv = { PATH: `${bin}:${process.env.PATH}` };
+  const childEnv = await programSaying('buildctl', 'buildctl github.com/moby/buildkit v0.12.3 abc');
   await expect(choose({ engine: 'buildkit', childEnv })).rejects.toThrow('v0.12.3 abc is older than 0.31.1');
 });
 
-/** A folder in front of the PATH with a buildah that says a version and does nothing else. */
-async function buildahSaying(version: string): Promise<Record<string, string>> {
-  const bin = join(folder.path, `buildah-${version.replace(/\W/g, '-')}`);
-  await mkdir(bin);
+describe('a builder that takes build secrets', () => {
+  test.each([
+    ['tcp://buildkit:1234', true, [expect.stringContaining('not encrypted')]],
+    ['tcp://buildkit:1234', false, []],
+    ['tcp://127.0.0.1:1234', true, []],
+    ['unix:///run/buildkit/buildkitd.sock', true, []],
+  ])('warns if they cross a network: %s, secrets: %s', async (address, takesSecrets, warnings) => {
+    const childEnv = await programSaying('buildctl', 'buildctl github.com/moby/buildkit v0.31.1 abc');
+    const settings = { BUILDKIT_HOST: address };
+    const engine = await choose({ engine: 'buildkit', childEnv, settings, takesSecrets });
+    expect(engine.warnings).toEqual(warnings);
+  });
+});
+
+/** Returns an environment whose PATH begins with a program that prints a version and does nothing else. */
+async function programSaying(
+  program: 'buildctl' | 'buildah',
+  version: string,
+): Promise<Record<string, string>> {
+  const bin = await mkdtemp(join(folder.path, 'bin-'));
   const store = `${folder.path}\noverlay`;
   const script = `#!/bin/sh\ncase "$*" in *--version*) echo '${version}';; *info*) echo '${store}';; esac\n`;
-  await writeFile(join(bin, 'buildah'), script);
-  await chmod(join(bin, 'buildah'), 0o755);
+  await writeFile(join(bin, program), script);
+  await chmod(join(bin, program), 0o755);
   return { PATH: `${bin}:/usr/bin:/bin` };
 }
 
@@ -60,9 +78,10 @@ describe('a buildah without the fixes that keep a Dockerfile away from the machi
     'buildah version 1.38.1-rc1 (image-spec 1.1.0)',
     'no version at all',
   ])('stops the start: %s', async (said) => {
-    const childEnv = await buildahSaying(said);
+    const childEnv = await programSaying('buildah', said);
     for (const engine of ['buildah', 'auto'] as const) {
-      await expect(choose({ engine, childEnv, buildahTrustedSources: false })).rejects.toThrow(
+      const settings = { BUILDAH_TRUSTED_SOURCES: 'false' };
+      await expect(choose({ engine, childEnv, settings })).rejects.toThrow(
         /1\.38\.1.*BUILDAH_TRUSTED_SOURCES=true/s,
       );
     }
@@ -75,10 +94,10 @@ describe('a buildah without the fixes that keep a Dockerfile away from the machi
     'buildah version 1.42.0-dev (image-spec 1.1.1)',
     'buildah version 2.0.0',
   ])('is none with %s', async (said) => {
-    const childEnv = await buildahSaying(said);
-    const engine = await choose({ engine: 'buildah', childEnv, buildahTrustedSources: false });
+    const childEnv = await programSaying('buildah', said);
+    const settings = { BUILDAH_TRUSTED_SOURCES: 'false' };
+    const engine = await choose({ engine: 'buildah', childEnv, settings });
     expect(engine.warnings).toEqual([]);
-    expect(engine.isIsolated).toBe(false);
   });
 });
 
@@ -99,10 +118,10 @@ describe.runIf(isTested('buildkit'))('BuildKit', () => {
       dir: join(folder.path, 'bk'),
       insecureRegistries: [],
     });
-    const buildkitHost = opened.settings.BUILDKIT_HOST ?? '';
-    expect((await choose({ buildkitHost })).name).toBe('buildkit');
+    const { settings } = opened;
+    expect((await choose({ engine: 'auto', settings })).name).toBe('buildkit');
     await opened.close();
-    const starting = choose({ buildkitHost: opened.settings.BUILDKIT_HOST ?? '', buildkitWaitMs: 60_000 });
+    const starting = choose({ engine: 'auto', settings, daemonWaitMs: 60_000 });
     const again = await openEngine({
       name: 'buildkit',
       dir: join(folder.path, 'bk'),

@@ -1,5 +1,7 @@
+import type { Fields } from '@slipway/shared/config';
 import type { EngineName } from '@slipway/shared/contracts';
 import type { BuildOptions } from '@slipway/shared/function-builder';
+import type { Logger } from '@slipway/shared/logger';
 import type { SecretBytes } from '@slipway/shared/sealing';
 
 /** An image to build. All fields from the request are validated, and never become an option of a command. */
@@ -63,9 +65,8 @@ export interface BuildOutcome {
  * - `check` rejects with `engine_unreachable` when a build could not run now. It is cheap enough for a health check.
  */
 export interface BuildEngine {
+  /** Its row in `engineFacts` says whether it isolates builds. */
   readonly name: EngineName;
-  /** The engine keeps builds away from the machine and from other builds. If false, the sources must be trusted. */
-  readonly isIsolated: boolean;
   /** The engine can load a frontend image in place of its own reader of Dockerfiles. */
   readonly loadsFrontends: boolean;
   /** Warnings about dangers of the engine, for the start-up log and readiness. */
@@ -74,4 +75,40 @@ export interface BuildEngine {
   /** Lets go of what it holds of the machine. No build may be in hand. */
   close(): Promise<void>;
   build(request: BuildRequest, run: BuildRun): Promise<BuildOutcome>;
+}
+
+/** The builder's part of the options of an engine. The engine's own settings are the other part. */
+export interface EngineContext {
+  readonly insecureRegistries: readonly string[];
+  /** The folder that holds `config.json` with the registry credentials, if there is one. */
+  readonly dockerConfig: string;
+  /** Environment of the child processes; see `engineEnvironment`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Environment of credential helpers alone; see `helperEnvironment`. */
+  readonly helperEnv: Readonly<Record<string, string>>;
+  /** For files that live as long as this process. */
+  readonly configDir: string;
+  /** Milliseconds between SIGTERM and SIGKILL for a child process. */
+  readonly killGraceMs: number;
+  /** The builder has keys for build secrets, so builds may bring some. */
+  readonly takesSecrets: boolean;
+  readonly logger: Logger;
+}
+
+/** An engine with its settings read. */
+export interface ConfiguredEngine {
+  /** Settings for the start-up line. They hold no secret. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Starts the engine. Rejects with an Error for the operator when the engine cannot run here. A daemon of the engine may still be starting. */
+  open(context: EngineContext): Promise<BuildEngine>;
+}
+
+/** A build engine as an extension point: `engines.ts` lists one definition per engine. */
+export interface EngineDefinition {
+  /** The start of a sentence that tells the operator how to get the engine. */
+  readonly advice: string;
+  /** The engine is a client of a daemon. ENGINE=auto waits until the daemon answers. */
+  readonly hasDaemon: boolean;
+  /** Reads the engine's own settings. */
+  configure(fields: Fields): ConfiguredEngine;
 }

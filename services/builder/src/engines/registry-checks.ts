@@ -19,7 +19,6 @@ const lookMs = 3_000;
 export function withRegistryChecks(engine: BuildEngine, checks: RegistryChecks): BuildEngine {
   return {
     name: engine.name,
-    isIsolated: engine.isIsolated,
     loadsFrontends: engine.loadsFrontends,
     warnings: engine.warnings,
     check: () => engine.check(),

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Secret } from '@slipway/shared/config';
-import { type BuilderResult, isolationHeader } from '@slipway/shared/contracts';
+import { type BuilderResult, engineFacts, isolationHeader } from '@slipway/shared/contracts';
 import { errorRow, SlipwayError, toProblem } from '@slipway/shared/errors';
 import { type Answer, BufferedAnswer, StreamedAnswer } from '@slipway/shared/function-builder';
 import { clientNetwork } from '@slipway/shared/http';
@@ -52,10 +52,10 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
     }
     const signature = req.get(signatureHeader);
     if (secrets && signature === undefined) throw new SlipwayError('signature_missing');
-    if (!engine.isIsolated && req.get(isolationHeader) !== undefined) {
+    if (!engineFacts[engine.name].isIsolated && req.get(isolationHeader) !== undefined) {
       throw new SlipwayError(
         'builder_not_isolated',
-        `This builder uses ${engine.name}, where builds reach the machine and each other.`,
+        `This builder uses ${engineFacts[engine.name].title}, where builds reach the machine and each other.`,
       );
     }
     if (watch.fault) throw watch.fault;

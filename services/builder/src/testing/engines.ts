@@ -1,28 +1,57 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { findTool, startBuildkitd } from '@slipway/local';
+import { findTool, type ProcessHandle, startBuildkitd } from '@slipway/local';
+import { Fields } from '@slipway/shared/config';
+import { type EngineName, engineNames } from '@slipway/shared/contracts';
 import { createLogger } from '@slipway/shared/logger';
 import { chooseEngine } from '../engines/choose.js';
 import type { BuildEngine } from '../engines/engine.js';
+import { engineConfig } from '../engines/engines.js';
 
-export const engineNames = ['buildkit', 'buildah'] as const;
-export type EngineName = (typeof engineNames)[number];
+export { type EngineName, engineNames };
 
-const needs: Readonly<Record<EngineName, readonly string[]>> = {
-  buildkit: ['buildctl', 'buildkitd', 'runc', 'busybox', 'docker-registry'],
-  buildah: ['buildah', 'busybox', 'docker-registry'],
-};
-const advice: Readonly<Record<EngineName, string>> = {
-  buildkit:
-    'apt-get install runc busybox-static docker-registry, and put buildctl and buildkitd of https://github.com/moby/buildkit/releases on PATH or in .cache/bin',
-  buildah: 'apt-get install buildah busybox-static docker-registry',
+/** Starts an engine with a state of its own. */
+interface TestedEngine {
+  readonly tools: readonly string[];
+  /** Tells how to install the tools. */
+  readonly advice: string;
+  start(
+    options: Pick<OpenOptions, 'dir' | 'insecureRegistries'> & Required<Pick<OpenOptions, 'mirrors'>>,
+  ): Promise<StartedEngine>;
+}
+
+interface StartedEngine {
+  /** Settings of the engine, by the names of the environment. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly daemon?: ProcessHandle;
+}
+
+/** The engines under test. All conformance suites run on each of them. */
+const testedEngines: Readonly<Record<EngineName, TestedEngine>> = {
+  buildkit: {
+    tools: ['buildctl', 'buildkitd', 'runc', 'busybox', 'docker-registry'],
+    advice:
+      'apt-get install runc busybox-static docker-registry, and put buildctl and buildkitd of https://github.com/moby/buildkit/releases on PATH or in .cache/bin',
+    start: async (options) => {
+      const daemon = await startBuildkitd(options);
+      return { settings: { BUILDKIT_HOST: daemon.address }, daemon };
+    },
+  },
+  buildah: {
+    tools: ['buildah', 'busybox', 'docker-registry'],
+    advice: 'apt-get install buildah busybox-static docker-registry',
+    start: async ({ dir }) => ({
+      settings: { ENGINE_STATE_DIR: join(dir, 'state'), BUILDAH_TRUSTED_SOURCES: 'true' },
+    }),
+  },
 };
 
 /** Returns what to install before an engine can be tested here, or undefined if everything is installed. */
 function missingFor(name: EngineName): string | undefined {
-  const missing = needs[name].filter((tool) => findTool(tool) === undefined);
-  return missing.length === 0 ? undefined : `${missing.join(', ')} missing: ${advice[name]}`;
+  const { tools, advice } = testedEngines[name];
+  const missing = tools.filter((tool) => findTool(tool) === undefined);
+  return missing.length === 0 ? undefined : `${missing.join(', ')} missing: ${advice}`;
 }
 
 /**
@@ -38,10 +67,11 @@ export function isTested(name: EngineName): boolean {
 
 /** An environment in which the engines' tools are found. */
 export function toolEnv(): Record<string, string> {
-  const folders = ['buildctl', 'buildah']
+  const folders = Object.values(testedEngines)
+    .flatMap(({ tools }) => tools)
     .flatMap((tool) => findTool(tool) ?? [])
     .map((path) => dirname(path));
-  return { PATH: [process.env.PATH, ...folders].join(':'), HOME: process.env.HOME ?? '/root' };
+  return { PATH: [process.env.PATH, ...new Set(folders)].join(':'), HOME: process.env.HOME ?? '/root' };
 }
 
 interface OpenOptions {
@@ -86,32 +116,30 @@ export async function openEngine({
   if (missing !== undefined) throw new Error(missing);
   await mkdir(dir, { recursive: true });
   const { insecureRegistries } = options;
-  const daemon = name === 'buildkit' ? await startBuildkitd({ dir, insecureRegistries, mirrors }) : undefined;
-  const open = (changed: Partial<typeof options>) =>
-    chooseEngine({
-      engine: name,
-      buildkitHost: daemon?.address ?? '',
+  const { settings, daemon } = await testedEngines[name].start({ dir, insecureRegistries, mirrors });
+  const open = ({ sbomScanner, ...changed }: Partial<typeof options>) => {
+    const scanner = sbomScanner ?? options.sbomScanner;
+    return chooseEngine({
       dockerConfig: join(dir, 'no-credentials'),
-      sbomScanner: undefined,
       childEnv: toolEnv(),
       credentialHelperEnv: [],
       ...options,
       ...changed,
-      engineStateDir: join(dir, 'state'),
+      ...engineConfig(
+        new Fields({ ENGINE: name, ...settings, ...(scanner && { BUILDER_SBOM_SCANNER: scanner }) }),
+      ),
       configDir: dir,
       killGraceMs: 500,
-      buildkitWaitMs: 0,
-      buildahTrustedSources: true,
+      daemonWaitMs: 0,
+      takesSecrets: true,
       logger: createLogger({ name: 'test', level: 'info', destination: new PassThrough() }),
     });
+  };
   const engine = await open({});
   return {
     engine,
     reopen: open,
-    settings:
-      daemon === undefined
-        ? { ENGINE: name, ENGINE_STATE_DIR: join(dir, 'state'), BUILDAH_TRUSTED_SOURCES: 'true' }
-        : { ENGINE: name, BUILDKIT_HOST: daemon.address },
+    settings: { ENGINE: name, ...settings },
     kill: async () => {
       daemon?.kill('SIGKILL');
       await daemon?.exited;

@@ -10,7 +10,6 @@ export interface ScriptedBuild {
 /** An engine whose builds end when the test says so, or at once when aborted. It builds nothing. */
 export class ScriptedEngine implements BuildEngine {
   readonly name = 'buildah';
-  readonly isIsolated = false;
   readonly loadsFrontends = true;
   readonly warnings: string[] = [];
   readonly builds: ScriptedBuild[] = [];

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { type BuilderFeature, isolationHeader } from '@slipway/shared/contracts';
+import { type BuilderFeature, isolationHeader, sharedMachineEngines } from '@slipway/shared/contracts';
 import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
 import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import type { Payload } from '@slipway/source';
@@ -93,8 +93,8 @@ function unfitness(
   { url, needsIsolation, needsFeature }: CallOptions,
   { engine, features }: ReturnType<typeof reportedIdentity>,
 ): SlipwayError | undefined {
-  if (needsIsolation && engine === 'buildah')
-    return new SlipwayError('builder_not_isolated', `${url} builds with buildah.`);
+  if (needsIsolation && sharedMachineEngines.some((name) => name === engine))
+    return new SlipwayError('builder_not_isolated', `${url} builds with ${engine}.`);
   if (needsFeature !== undefined && !features.includes(needsFeature))
     return new SlipwayError('builder_without_options', `${url} does not report the feature ${needsFeature}.`);
   return undefined;

@@ -7,7 +7,7 @@ import {
   type SlotLedger,
   type SlotRequest,
 } from '@slipway/control-plane/replicas';
-import type { BuilderFeature } from '@slipway/shared/contracts';
+import { type BuilderFeature, sharedMachineEngines } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -279,7 +279,7 @@ export class Placement implements Component {
 const noIsolatedBuilder = (pool: string) =>
   new SlipwayError(
     'no_isolated_builder',
-    `All replicas of the pool ${pool} build with buildah, where who writes a Dockerfile is root: jobs of tenants other than default are not built there.`,
+    `All replicas of the pool ${pool} build with ${sharedMachineEngines.join(' or ')}, which runs a Dockerfile as root on its machine. It builds no jobs of tenants other than default.`,
   );
 
 const noBuilderWithOptions = (pool: string) =>

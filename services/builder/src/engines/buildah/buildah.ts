@@ -3,11 +3,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { argumentRule } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import type { Logger } from '@slipway/shared/logger';
 import { allowsPlainHttp, withLoopbackNames } from '@slipway/shared/registry-hosts';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { withMemoryFolder } from '../../secrets/memory.js';
-import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
+import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun, EngineContext } from '../engine.js';
 import { FailureText, textLines } from '../failure-text.js';
 import { registryOf } from '../insecure.js';
 import { statusLine } from '../log-lines.js';
@@ -37,29 +36,21 @@ import { secretOptions } from './secrets.js';
 import { Turns } from './turns.js';
 import { isIsolated, minimumVersion, readsHeredocs, versionOf } from './version.js';
 
-interface BuildahOptions {
+interface BuildahOptions extends Omit<EngineContext, 'configDir' | 'takesSecrets'> {
   /** For images and containers; undefined means where buildah keeps them by default. */
   readonly stateDir: string | undefined;
   /** The operator trusts the authors of all sources. Then a version without the fixes of `minimumVersion` may run. */
   readonly trustedSources: boolean;
-  readonly insecureRegistries: readonly string[];
-  /** The folder that holds `config.json` with the registry credentials, if there is one. */
-  readonly dockerConfig: string;
-  /** Environment of the child processes; see `engineEnvironment`. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Environment of credential helpers alone; see `helperEnvironment`. */
-  readonly helperEnv: Readonly<Record<string, string>>;
-  readonly killGraceMs: number;
-  readonly logger: Logger;
 }
 
 const shortCommandTimeoutMs = 15_000;
 
-/** Builds with `buildah` on this machine, with no daemon: chroot isolation, layers cached in its storage. */
+/**
+ * Builds with `buildah` on this machine, with no daemon: chroot isolation, layers cached in its storage. Steps are processes of this machine,
+ * as root, whatever the version.
+ */
 export class BuildahEngine implements BuildEngine {
   readonly name = 'buildah';
-  /** Steps are processes of this machine, as root, whatever the version. */
-  readonly isIsolated = false;
   readonly loadsFrontends = false;
   readonly #options: BuildahOptions;
   /** Steps of builds at the same time can look into each other, so one that has secrets runs alone. */

@@ -8,7 +8,7 @@ import { epochOf } from '../../builds/epoch.js';
 import { type ChildExit, runChild } from '../../process/child.js';
 import { LineSplitter } from '../../process/lines.js';
 import { MemoryFiles } from '../../secrets/memory.js';
-import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engine.js';
+import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun, EngineContext } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import { FailureText } from '../failure-text.js';
 import { insecureRegistry, registryOf } from '../insecure.js';
@@ -17,21 +17,12 @@ import { BuildkitProgress } from './progress.js';
 import { sourceDenied, sourcePolicyOf } from './source-policy.js';
 import { isRecentEnough, minimumVersion } from './version.js';
 
-interface BuildkitOptions {
+interface BuildkitOptions extends Omit<EngineContext, 'logger' | 'takesSecrets'> {
   /** `unix://…` or `tcp://…` of the daemon. */
   readonly address: string;
-  readonly insecureRegistries: readonly string[];
   /** The image that makes SBOMs; without one there are none. */
   readonly sbomScanner: string | undefined;
-  /** The folder that holds `config.json` with the registry credentials, if there is one. */
-  readonly dockerConfig: string;
-  /** For files that live as long as this process. */
-  readonly configDir: string;
-  /** Environment of the child processes; see `engineEnvironment`. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Environment of the credential helpers, which buildctl runs. Steps run in the daemon and do not see it. See `helperEnvironment`. */
-  readonly helperEnv: Readonly<Record<string, string>>;
-  readonly killGraceMs: number;
+  readonly warnings: readonly string[];
 }
 
 /** A progress event carries a piece of output in base64; longer ones than this are left out of the log. */
@@ -41,12 +32,12 @@ const checkTimeoutMs = 5_000;
 /** Builds through `buildctl` on a BuildKit daemon, here or elsewhere. */
 export class BuildkitEngine implements BuildEngine {
   readonly name = 'buildkit';
-  readonly isIsolated = true;
   readonly loadsFrontends = true;
-  readonly warnings: readonly string[] = [];
+  readonly warnings: readonly string[];
   readonly #options: BuildkitOptions;
 
   constructor(options: BuildkitOptions) {
+    this.warnings = options.warnings;
     this.#options = options;
   }
 
@@ -166,6 +157,7 @@ export class BuildkitEngine implements BuildEngine {
     const { address, dockerConfig, configDir, killGraceMs } = this.#options;
     // buildctl makes the folder where it is missing, which it may not be allowed to.
     const credentials = existsSync(dockerConfig) ? dockerConfig : configDir;
+    // buildctl runs the credential helpers. Steps run in the daemon and do not see this environment.
     const env = { ...this.#options.helperEnv, ...this.#options.env, DOCKER_CONFIG: credentials };
     return runChild({
       ...child,

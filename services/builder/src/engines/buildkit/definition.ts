@@ -1,0 +1,52 @@
+import type { Fields } from '@slipway/shared/config';
+import { parseImageReference } from '@slipway/shared/contracts';
+import { isLoopbackRegistry } from '@slipway/shared/registry-hosts';
+import type { ConfiguredEngine, EngineDefinition } from '../engine.js';
+import { BuildkitEngine } from './buildkit.js';
+import { minimumVersion } from './version.js';
+
+/** BuildKit: isolated builds by a daemon, here or elsewhere. */
+export const buildkit: EngineDefinition = {
+  advice:
+    'start a buildkitd and install buildctl (https://github.com/moby/buildkit/releases), with BUILDKIT_HOST naming its address',
+  hasDaemon: true,
+  configure(fields): ConfiguredEngine {
+    const address = fields.parsed('BUILDKIT_HOST', buildkitHost, 'unix:///run/buildkit/buildkitd.sock') ?? '';
+    const sbomScanner = imageReference(fields, 'BUILDER_SBOM_SCANNER');
+    return {
+      settings: { buildkit_host: address, sbom_scanner: sbomScanner ?? 'none' },
+      async open({ takesSecrets, logger, ...context }) {
+        const warnings =
+          takesSecrets && crossesNetwork(address)
+            ? ['build secrets go to BuildKit over a network connection that is not encrypted']
+            : [];
+        const engine = new BuildkitEngine({ ...context, address, sbomScanner, warnings });
+        const version = await engine.version();
+        if (version === undefined)
+          logger.warn(
+            `buildctl does not say its version; ${minimumVersion.join('.')} is the oldest supported`,
+          );
+        return engine;
+      },
+    };
+  },
+};
+
+function buildkitHost(raw: string): string {
+  if (!/^(unix|tcp):\/\//.test(raw)) throw new Error('must start with unix:// or tcp://');
+  return raw;
+}
+
+function crossesNetwork(address: string): boolean {
+  const [, scheme, host = ''] = /^(\w+):\/\/(.*)$/.exec(address) ?? [];
+  return scheme === 'tcp' && !isLoopbackRegistry(host);
+}
+
+function imageReference(fields: Fields, name: string): string | undefined {
+  return fields.optional(name) === undefined ? undefined : fields.parsed(name, image);
+}
+
+function image(raw: string): string {
+  if (!parseImageReference(raw)) throw new Error(`is '${raw}', which is no image reference`);
+  return raw;
+}
