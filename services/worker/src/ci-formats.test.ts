@@ -4,7 +4,7 @@ import { endpointRequestSchema, type WebhookEventType } from '@slipway/shared/co
 import { deriveKey } from '@slipway/shared/signing';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { parseWebhookTokens } from './notify/formats/index.js';
+import { parseWebhookTokens } from './notify/tokens.js';
 import { ciToken, startCiSystem } from './testing/ci-system.js';
 import { held, startReplica } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';

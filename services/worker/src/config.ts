@@ -22,8 +22,8 @@ import { type BuilderEntry, parseBuilders } from './fleet/builders.js';
 import type { RegistryConfig } from './join/registry.js';
 import type { DeliveryRetentionConfig } from './leader/delivery-retention.js';
 import type { RetentionConfig } from './leader/retention.js';
-import { parseWebhookTokens, WebhookTokens } from './notify/formats/index.js';
 import { usualDelaysMs } from './notify/next-step.js';
+import { parseWebhookTokens, WebhookTokens } from './notify/tokens.js';
 
 export interface WorkerConfig extends CommonConfig, RedisConfig, PayloadSecrets {
   readonly blobStore: string;

@@ -16,7 +16,7 @@ import { deriveKey, seal, unseal, webhookSecrets } from '@slipway/shared/signing
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { WorkerConfig } from './config.js';
-import { parseWebhookTokens } from './notify/formats/index.js';
+import { parseWebhookTokens } from './notify/tokens.js';
 import { type ReceivedCall, type Receiver, startReceiver, status } from './testing/receiver.js';
 import { held, startReplica } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';

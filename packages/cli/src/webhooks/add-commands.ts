@@ -3,7 +3,6 @@ import { type Command, Option } from 'commander';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import type { ExitCode } from '../exit-codes.js';
 import { label, whole } from '../parse.js';
-import { vcsRepository } from '../vcs/vcs.js';
 import {
   type DeliveriesOptions,
   listDeliveries,
@@ -26,7 +25,7 @@ import {
   updateWebhook,
 } from './endpoints.js';
 import { events } from './events.js';
-import { formatTypes } from './format.js';
+import { apiFormats, formatOptions } from './format.js';
 import { httpUrl } from './http-url.js';
 import type { ListenOptions } from './listen.js';
 import { since } from './since.js';
@@ -71,7 +70,7 @@ function addEndpointCommands(webhooks: Command, { context, onExit, talks }: Webh
         )
         .argument(
           '<url>',
-          'the URL that receives messages; with --format github_… or gitlab_… the base URL of that API',
+          `the URL that receives messages; with --format ${apiFormats} the base URL of that API`,
         )
         .option('--label <name=value>', 'only jobs and batches with this label; may be repeated', label)
         .option('--secret-file <file>', 'a file with the secret (whsec_…); default: a generated one'),
@@ -251,27 +250,14 @@ const eventOption = (text: string) =>
   new Option('--event <event,…>', text).choices(webhookEventTypes).argParser(events);
 
 /** Adds the settings of an endpoint, for create and update. */
-const settings = (command: Command): Command =>
+const settings = (command: Command): Command => {
   command
     .addOption(eventOption('an event to send; may be repeated'))
     .option('--description <text>', 'the purpose of the endpoint')
     .option('--max-in-flight <count>', 'limit of concurrent requests', whole({ min: 1, max: 50 }))
-    .optionsGroup('Format:')
-    .addOption(
-      new Option('--format <format>', 'the format of messages; default: standard').choices(formatTypes),
-    )
-    .option('--format-token <name>', 'github_…, gitlab_…, jenkins: the name of the token (WEBHOOK_TOKENS)')
-    .option('--context <text>', 'github_commit_status: the name of the status')
-    .option(
-      '--repo <owner/name>',
-      'github_dispatch: the repository, in the place of that of the job',
-      vcsRepository,
-    )
-    .option('--event-type <type>', 'github_dispatch: the type of the event; default: slipway')
-    .option('--project <group/name>', 'gitlab_…: the project, in the place of that of the job', vcsRepository)
-    .option('--status-name <text>', 'gitlab_commit_status: the name of the status')
-    .option('--ref <branch>', 'gitlab_pipeline: the branch or tag whose pipeline is run')
-    .optionsGroup('Options:');
+    .optionsGroup('Format:');
+  return formatOptions(command).optionsGroup('Options:');
+};
 
 const exampleWebhook = 'wh_01kb3v9x7q2m4n6p8r0s1t5w7y';
 const exampleDelivery = 'dlv_4c1f0e9b2a7d4863b5d0c1e2f3a49687';

@@ -1,5 +1,5 @@
 import type { Client, Webhook, WebhookPatch } from '@slipway/client';
-import type { WebhookEventType } from '@slipway/shared/contracts';
+import { type WebhookEventType, webhookFormat } from '@slipway/shared/contracts';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
@@ -96,10 +96,13 @@ export async function createWebhook(
     out.line(JSON.stringify(webhook));
     return exitCodes.ok;
   }
-  const made = isSigned(webhook) && secret === undefined ? webhook.secret : undefined;
+  const { target, setsCommitStatus } = webhookFormat(webhook.format.type);
+  // Calls of an API carry a token in the place of a signature.
+  const made = target === 'receiver' && secret === undefined ? webhook.secret : undefined;
   for (const line of describe(webhook, out, made)) out.line(line);
   if (made !== undefined) err.line(secretOnce);
-  if (isTestable(webhook)) err.line(`Send it a message: slipway webhooks test ${webhook.id}`);
+  // A test message is about no commit.
+  if (!setsCommitStatus) err.line(`Send it a message: slipway webhooks test ${webhook.id}`);
   return exitCodes.ok;
 }
 
@@ -188,12 +191,6 @@ function settingsOf(options: Settings): WebhookPatch {
     ...(format && { format }),
   };
 }
-
-/** Returns false for formats that set the status of a commit: a test message has none. */
-const isTestable = ({ format }: Webhook): boolean => !format.type.endsWith('_commit_status');
-
-/** Returns true for signed formats. Calls of a CI system's API carry a token instead of a signature. */
-const isSigned = ({ format }: Webhook): boolean => format.type === 'standard' || format.type === 'jenkins';
 
 const secretOnce = 'The secret is shown only once. The receiver verifies messages with it.';
 

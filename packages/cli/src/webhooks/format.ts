@@ -1,75 +1,98 @@
-import type { Webhook } from '@slipway/client';
+import {
+  type WebhookFormat,
+  type WebhookFormatType,
+  webhookFormat,
+  webhookFormats,
+} from '@slipway/shared/contracts';
+import { type Command, Option } from 'commander';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
-
-type WebhookFormat = Webhook['format'];
-type FormatType = WebhookFormat['type'];
+import { vcsRepository } from '../vcs/vcs.js';
 
 export interface FormatOptions {
-  readonly format?: FormatType;
-  readonly formatToken?: string;
-  readonly context?: string;
-  readonly repo?: string;
-  readonly eventType?: string;
-  readonly project?: string;
-  readonly statusName?: string;
-  readonly ref?: string;
+  readonly format?: WebhookFormatType;
+}
+/** The values of all options, by name. */
+type Given = FormatOptions & Readonly<Record<string, unknown>>;
+
+const formatTypes = webhookFormats.map(({ type }) => type);
+
+/** The settings of the formats, with their names. */
+const settings = webhookFormats.flatMap(({ fields }) =>
+  Object.entries(fields).map(([name, field]) => ({ ...field, name })),
+);
+const optionNames = [...new Set(settings.map(({ option }) => option))];
+
+const formatsWith = (option: string): WebhookFormatType[] =>
+  webhookFormats
+    .filter(({ fields }) => Object.values(fields).some((field) => field.option === option))
+    .map(({ type }) => type);
+
+/** Returns `--status-name` for `statusName`. */
+const flag = (option: string) => `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** Returns the formats in alphabetical order. Writes `github_…` for all formats of a family, if it has several. */
+function familiesOf(types: readonly WebhookFormatType[]): string[] {
+  const families = types.map((type) => {
+    const prefix = type.slice(0, type.indexOf('_') + 1);
+    const family = formatTypes.filter((each) => prefix !== '' && each.startsWith(prefix));
+    return family.length > 1 && family.every((each) => types.includes(each)) ? `${prefix}…` : type;
+  });
+  return [...new Set(families)].sort();
 }
 
-/** The options of formats, with the field that each sets. */
-const options = {
-  formatToken: { flag: '--format-token', field: 'token' },
-  context: { flag: '--context', field: 'context' },
-  repo: { flag: '--repo', field: 'repo' },
-  eventType: { flag: '--event-type', field: 'event_type' },
-  project: { flag: '--project', field: 'project' },
-  statusName: { flag: '--status-name', field: 'name' },
-  ref: { flag: '--ref', field: 'ref' },
-} as const;
-type OptionName = keyof typeof options;
+/** The formats whose URL is the base of an API: `github_… or gitlab_…`. */
+export const apiFormats = familiesOf(
+  webhookFormats.filter(({ target }) => target === 'api').map(({ type }) => type),
+).join(' or ');
 
-const takes: Readonly<Record<FormatType, Partial<Record<OptionName, 'required' | 'optional'>>>> = {
-  standard: {},
-  jenkins: { formatToken: 'optional' },
-  github_commit_status: { formatToken: 'required', context: 'optional' },
-  github_dispatch: { formatToken: 'required', repo: 'optional', eventType: 'optional' },
-  gitlab_commit_status: { formatToken: 'required', project: 'optional', statusName: 'optional' },
-  gitlab_pipeline: { formatToken: 'required', project: 'required', ref: 'required' },
-};
-export const formatTypes = Object.keys(takes) as FormatType[];
+/** Adds `--format` and the options of all formats. */
+export function formatOptions(command: Command): Command {
+  command.addOption(
+    new Option('--format <format>', 'the format of messages; default: standard').choices(formatTypes),
+  );
+  for (const name of optionNames) {
+    const field = settings.find(({ option }) => option === name);
+    if (!field) continue;
+    const text = `${familiesOf(formatsWith(name)).join(', ')}: ${field.help}`;
+    const option = new Option(`${flag(name)} ${field.value}`, text);
+    command.addOption(field.rule === 'repository' ? option.argParser(vcsRepository) : option);
+  }
+  return command;
+}
 
-/** Returns the format of the options, or undefined when none is about the format. Throws when they do not fit together. */
-export function formatOf(given: FormatOptions): WebhookFormat | undefined {
-  const named = (Object.keys(options) as OptionName[]).filter((name) => given[name] !== undefined);
+/** Returns the format of the options, or undefined if none of them is about the format. Throws if they do not fit together. */
+export function formatOf(options: FormatOptions): WebhookFormat | undefined {
+  const given: Given = { ...options };
+  const named = optionNames.filter((option) => given[option] !== undefined);
   const type = given.format;
   if (type === undefined) {
     const [first] = named;
     if (first === undefined) return undefined;
-    throw usage(`${options[first].flag} needs --format`, `One of ${formatsWith(first).join(', ')}.`);
+    throw usage(`${flag(first)} needs --format`, `One of ${formatsWith(first).join(', ')}.`);
   }
-  const stray = named.find((name) => takes[type][name] === undefined);
+  const fields = Object.entries(webhookFormat(type).fields);
+  const stray = named.find((option) => !fields.some(([, field]) => field.option === option));
   if (stray !== undefined) {
     throw usage(
-      `${options[stray].flag} does not go with --format ${type}`,
+      `${flag(stray)} does not go with --format ${type}`,
       `It is for ${formatsWith(stray).join(', ')}.`,
     );
   }
-  const wanted = (Object.keys(takes[type]) as OptionName[]).filter(
-    (name) => takes[type][name] === 'required',
-  );
-  const missing = wanted.filter((name) => given[name] === undefined).map((name) => options[name].flag);
+  const missing = fields
+    .filter(([, { required, option }]) => required && given[option] === undefined)
+    .map(([, { option }]) => flag(option));
   if (missing.length > 0) {
     throw usage(
       `--format ${type} needs ${missing.join(' and ')}`,
       '`slipway webhooks create --help` describes each.',
     );
   }
-  const fields = named.map((name) => [options[name].field, given[name]]);
-  return { type, ...Object.fromEntries(fields) } as WebhookFormat;
+  const values = fields.flatMap(([name, { option }]) =>
+    given[option] === undefined ? [] : [[name, given[option]] as const],
+  );
+  return { type, ...Object.fromEntries(values) } as WebhookFormat;
 }
-
-const formatsWith = (name: OptionName): FormatType[] =>
-  formatTypes.filter((type) => takes[type][name] !== undefined);
 
 const usage = (message: string, remedy: string) =>
   new CommandError({ message, remedy, exitCode: exitCodes.usage });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { events, eventsText } from './events.js';
-import { type FormatOptions, formatOf } from './format.js';
+import { formatOf } from './format.js';
 import { httpUrl } from './http-url.js';
 import { since } from './since.js';
 
@@ -49,7 +49,7 @@ describe('events', () => {
 });
 
 describe('a format', () => {
-  test.each<[FormatOptions, object | undefined]>([
+  test.each<[object, object | undefined]>([
     [{}, undefined],
     [{ format: 'standard' }, { type: 'standard' }],
     [
@@ -80,7 +80,7 @@ describe('a format', () => {
     expect(formatOf(options)).toEqual(expected);
   });
 
-  test.each<[FormatOptions, RegExp]>([
+  test.each<[object, RegExp]>([
     [{ ref: 'main' }, /^--ref needs --format$/],
     [{ format: 'standard', formatToken: 'x' }, /^--format-token does not go with --format standard$/],
     [{ format: 'gitlab_pipeline', formatToken: 'x' }, /^--format gitlab_pipeline needs --project and --ref$/],

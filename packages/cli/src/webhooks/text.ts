@@ -1,5 +1,5 @@
 import type { DeliverySummary, Webhook } from '@slipway/client';
-import { disabledReasonTexts } from '@slipway/shared/contracts';
+import { type DeliveryState, disabledReasonTexts, webhookFormats } from '@slipway/shared/contracts';
 import { formatDuration } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
 import { age, shown } from '../terminal/text.js';
@@ -25,7 +25,7 @@ export function formatText({ type, ...fields }: Webhook['format']): string {
 
 const stateStyles = { pending: 'cyan', delivered: 'green', failed: 'red', canceled: 'yellow' } as const;
 
-export const deliveryState = (screen: Screen, state: DeliverySummary['state']): string =>
+export const deliveryState = (screen: Screen, state: DeliveryState): string =>
   screen.style(stateStyles[state], state);
 
 type Attempt = DeliverySummary['attempts'][number];
@@ -43,9 +43,8 @@ const reasons: Readonly<Record<string, string>> = {
   webhook_disabled: 'the endpoint was disabled',
   webhook_deleted: 'the endpoint was deleted',
   stale: 'something newer was sent',
-  no_commit: 'the job has no commit whose status could be set (vcs)',
-  no_repository: 'the job has no repository (vcs), and the format names none',
   secret_unreadable: 'a worker could not open the secret of the endpoint',
+  ...Object.assign({}, ...webhookFormats.map(({ skips }) => skips)),
 };
 
 /** Formats the reason why a delivery ended undelivered: the code and its meaning. */

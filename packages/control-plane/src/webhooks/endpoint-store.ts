@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Secret } from '@slipway/shared/config';
-import type { EndpointPatch, EndpointRequest } from '@slipway/shared/contracts';
+import { type EndpointPatch, type EndpointRequest, webhookFormat } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
 import { type Keys, type Redis, type Script, scriptsIn } from '@slipway/shared/redis';
@@ -77,8 +77,8 @@ export class EndpointStore {
     const id = newId('wh');
     const { secret = newSecret(), ...settings } = request;
     // Statuses of a commit replace each other: two in flight at once could arrive in either order.
-    const oneAtATime = settings.format.type.endsWith('_commit_status');
-    const max_in_flight = settings.max_in_flight ?? (oneAtATime ? 1 : usualInFlight);
+    const { setsCommitStatus } = webhookFormat(settings.format.type);
+    const max_in_flight = settings.max_in_flight ?? (setsCommitStatus ? 1 : usualInFlight);
     const now = this.#now();
     const fields = [
       ['schema', String(schemaVersions.webhook)],

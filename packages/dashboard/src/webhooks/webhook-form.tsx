@@ -1,5 +1,12 @@
 import type { Webhook, WebhookRequest } from '@slipway/client';
-import { defaultEventTypes, webhookEventTypes } from '@slipway/shared/contracts';
+import {
+  defaultEventTypes,
+  type WebhookEventType,
+  type WebhookFormatType,
+  webhookEventTypes,
+  webhookFormat,
+  webhookFormats,
+} from '@slipway/shared/contracts';
 import { formatPairs } from '@slipway/shared/formatting';
 import { type FormEvent, useState } from 'react';
 import { Button } from '../components/button.js';
@@ -7,14 +14,7 @@ import { Dialog } from '../components/dialog.js';
 import { ErrorPanel } from '../components/error-panel.js';
 import fields from '../components/fields.module.css';
 import { selectorOf } from '../functions/selector.js';
-import {
-  type FormatField,
-  type FormatType,
-  type FormatValues,
-  fieldNames,
-  formatForms,
-  formatOf,
-} from './webhook-formats.js';
+import { type FormatValues, formatOf } from './webhook-formats.js';
 
 type Settings = Required<Pick<WebhookRequest, 'url' | 'description' | 'events' | 'labels' | 'format'>>;
 
@@ -43,9 +43,9 @@ export function WebhookForm(props: WebhookFormProps) {
 function Fields({ webhook, onClose, save }: WebhookFormProps) {
   const [url, setUrl] = useState(webhook?.url ?? '');
   const [description, setDescription] = useState(webhook?.description ?? '');
-  const [events, setEvents] = useState<Settings['events']>(webhook?.events ?? defaultEventTypes);
+  const [events, setEvents] = useState<WebhookEventType[]>(webhook?.events ?? defaultEventTypes);
   const [labels, setLabels] = useState(formatPairs(webhook?.labels ?? {}));
-  const [type, setType] = useState<FormatType>(webhook?.format.type ?? 'standard');
+  const [type, setType] = useState<WebhookFormatType>(webhook?.format.type ?? 'standard');
   const [values, setValues] = useState<FormatValues>((webhook?.format ?? {}) as FormatValues);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>();
@@ -62,9 +62,8 @@ function Fields({ webhook, onClose, save }: WebhookFormProps) {
       setBusy(false);
     }
   };
-  const toggle = (name: Settings['events'][number], on: boolean) =>
+  const toggle = (name: WebhookEventType, on: boolean) =>
     setEvents((before) => webhookEventTypes.filter((each) => (each === name ? on : before.includes(each))));
-  const { required, optional } = formatForms[type];
   return (
     <form className={fields.form} onSubmit={(event) => void submit(event)}>
       {failure !== undefined && <ErrorPanel error={failure} />}
@@ -105,19 +104,19 @@ function Fields({ webhook, onClose, save }: WebhookFormProps) {
       </label>
       <label className={fields.field}>
         Format
-        <select value={type} onChange={(event) => setType(event.target.value as FormatType)}>
-          {Object.entries(formatForms).map(([value, { name }]) => (
-            <option key={value} value={value}>
-              {name}
+        <select value={type} onChange={(event) => setType(event.target.value as WebhookFormatType)}>
+          {webhookFormats.map((format) => (
+            <option key={format.type} value={format.type}>
+              {format.name}
             </option>
           ))}
         </select>
       </label>
-      {[...required, ...optional].map((name: FormatField) => (
+      {Object.entries(webhookFormat(type).fields).map(([name, { label, required = false }]) => (
         <label key={name} className={fields.field}>
-          {fieldNames[name]}
+          {label}
           <input
-            required={required.includes(name)}
+            required={required}
             value={values[name] ?? ''}
             onChange={(event) => setValues((before) => ({ ...before, [name]: event.target.value }))}
           />

@@ -1,4 +1,5 @@
 import type { Webhook } from '@slipway/client';
+import { webhookFormat } from '@slipway/shared/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useParams } from 'react-router';
@@ -15,7 +16,6 @@ import { Deliveries } from './deliveries.js';
 import { EndpointState } from './endpoint-state.js';
 import { SecretDialog } from './secret-dialog.js';
 import { WebhookActions } from './webhook-actions.js';
-import { formatForms } from './webhook-formats.js';
 
 const everyMs = 5_000;
 
@@ -56,7 +56,7 @@ function Facts({ webhook }: { webhook: Webhook }) {
         <Fact name="Events" wide>
           {events.join(', ')}
         </Fact>
-        <Fact name="Format">{formatForms[format.type].name}</Fact>
+        <Fact name="Format">{webhookFormat(format.type).name}</Fact>
         <Fact name="Requests at once">{max_in_flight}</Fact>
         <Fact name="Made">
           <Time at={created_at} />

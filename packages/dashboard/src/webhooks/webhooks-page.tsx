@@ -1,3 +1,4 @@
+import { webhookFormat } from '@slipway/shared/contracts';
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'react-router';
@@ -14,7 +15,6 @@ import { Deliveries } from './deliveries.js';
 import { EndpointState } from './endpoint-state.js';
 import { SecretDialog } from './secret-dialog.js';
 import { WebhookForm } from './webhook-form.js';
-import { formatForms } from './webhook-formats.js';
 import styles from './webhooks.module.css';
 
 const everyMs = 10_000;
@@ -70,7 +70,7 @@ export function WebhooksPage() {
                 <td className={styles.url} title={webhook.events.join(', ')}>
                   {webhook.events.join(', ')}
                 </td>
-                <td>{formatForms[webhook.format.type].name}</td>
+                <td>{webhookFormat(webhook.format.type).name}</td>
               </tr>
             ))}
           </DataTable>

@@ -155,21 +155,28 @@ export {
   type EndpointPatch,
   type EndpointRequest,
   type EndpointView,
-  endpointIdSchema,
   endpointPatchSchema,
   endpointRequestSchema,
   endpointSchema,
   type MessageType,
-  type WebhookFormat,
 } from './webhook.js';
 export {
   type BatchMessage,
   type BuilderMessage,
   batchMessageSchema,
   builderMessageSchema,
+  endpointIdSchema,
   type JobMessage,
   jobMessageSchema,
   type Message,
   type WebhookMessage,
   webhookMessageSchema,
 } from './webhook-message.js';
+export type { AnswerMeaning, FormatRequest } from './webhooks/format.js';
+export {
+  readAnswer,
+  type WebhookFormat,
+  type WebhookFormatType,
+  webhookFormat,
+  webhookFormats,
+} from './webhooks/formats.js';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { batchJobEventSchema, batchSchema } from './batch.js';
 import { batchIdSchema } from './job.js';
 import { disabledReasons } from './names.js';
-import { endpointIdSchema } from './webhook.js';
+import { endpointIdSchema } from './webhook-message.js';
 
 const at = z.iso.datetime();
 

@@ -1,5 +1,5 @@
 /**
- * The closed sets of names in `/v1`, with texts for people. This file and `fleet-condition.ts` load no library, so the dashboard
+ * The closed sets of names in `/v1`, with texts for people. This file, `fleet-condition.ts` and `webhooks/` load no library, so the dashboard
  * imports them without zod.
  */
 

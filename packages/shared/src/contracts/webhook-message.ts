@@ -4,7 +4,10 @@ import { replicaIdSchema } from './fleet.js';
 import { jobSchema } from './job.js';
 import { vcsSchema } from './job-spec.js';
 import { disabledReasons } from './names.js';
-import { endpointIdSchema } from './webhook.js';
+
+export const endpointIdSchema = z
+  .string()
+  .regex(/^wh_[0-9a-z]{26}$/, 'must be wh_ and 26 letters and digits');
 
 const envelope = {
   api_version: z

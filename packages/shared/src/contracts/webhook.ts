@@ -8,14 +8,14 @@ import {
   type WebhookEventType,
   webhookEventTypes,
 } from './names.js';
+import { endpointIdSchema } from './webhook-message.js';
+import type { FormatField } from './webhooks/format.js';
+import { type WebhookFormat, webhookFormats } from './webhooks/formats.js';
 
 export type MessageType = WebhookEventType | 'webhook.test';
 
 const webhookEventTypeSchema = z.enum(webhookEventTypes).meta({ id: 'WebhookEventType' });
 
-export const endpointIdSchema = z
-  .string()
-  .regex(/^wh_[0-9a-z]{26}$/, 'must be wh_ and 26 letters and digits');
 export const deliveryIdSchema = z
   .string()
   .regex(/^dlv_[0-9a-z]{32}$/, 'must be dlv_ and 32 letters and digits');
@@ -24,76 +24,30 @@ const tokenName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits, _ -')
   .describe('The name of a token in WEBHOOK_TOKENS of the workers');
-const repository = vcsSchema.shape.repo;
 
-/** The format of the requests. All formats but `standard` and `jenkins` call a CI system's own API at the endpoint's URL. */
+const fieldRules = { token: tokenName, repository: vcsSchema.shape.repo };
+
+function fieldSchema(field: FormatField): z.ZodType {
+  const { rule } = field;
+  const text = typeof rule === 'string' ? fieldRules[rule] : z.string().min(1).max(rule.maxLength);
+  const schema =
+    field.default !== undefined ? text.default(field.default) : field.required ? text : text.optional();
+  return field.description === undefined ? schema : schema.describe(field.description);
+}
+
+/** Returns the schema of a format's settings. Its id in the OpenAPI document is the type in Pascal case: `JenkinsFormat`. */
+function formatSchema({ type, description, fields }: (typeof webhookFormats)[number]) {
+  const shape = Object.entries(fields).map(([name, field]) => [name, fieldSchema(field)] as const);
+  const id = `${type.replace(/(?:^|_)([a-z])/g, (_match, first: string) => first.toUpperCase())}Format`;
+  return z.strictObject({ type: z.literal(type), ...Object.fromEntries(shape) }).meta({ id, description });
+}
+
+type FormatSchema = ReturnType<typeof formatSchema>;
+const [first, ...others] = webhookFormats.map(formatSchema) as [FormatSchema, ...FormatSchema[]];
+/** The format of the requests. The definitions of the formats also determine its type. */
 const webhookFormatSchema = z
-  .discriminatedUnion('type', [
-    z
-      .strictObject({ type: z.literal('standard') })
-      .meta({ id: 'StandardFormat', description: 'Standard Webhooks 1.0' }),
-    z
-      .strictObject({
-        type: z.literal('jenkins'),
-        token: tokenName.optional().describe('Sent as the header `token`, which the plugin reads'),
-      })
-      .meta({
-        id: 'JenkinsFormat',
-        description:
-          'The message plus a flat copy of its fields, for the Generic Webhook Trigger plugin; signed as well',
-      }),
-    z
-      .strictObject({
-        type: z.literal('github_commit_status'),
-        token: tokenName,
-        context: z.string().min(1).max(200).optional().describe('Default: `slipway/<function>`'),
-      })
-      .meta({
-        id: 'GithubCommitStatusFormat',
-        description: 'A status on the commit of `vcs`; the URL is that of the API, as https://api.github.com',
-      }),
-    z
-      .strictObject({
-        type: z.literal('github_dispatch'),
-        token: tokenName,
-        repo: repository.optional().describe('Default: the repository of `vcs`'),
-        event_type: z
-          .string()
-          .min(1)
-          .max(100)
-          .default('slipway')
-          .describe('For `on: repository_dispatch: types`'),
-      })
-      .meta({
-        id: 'GithubDispatchFormat',
-        description: 'A `repository_dispatch` event; the URL is that of the API',
-      }),
-    z
-      .strictObject({
-        type: z.literal('gitlab_commit_status'),
-        token: tokenName,
-        project: repository.optional().describe('Default: the repository of `vcs`'),
-        name: z.string().min(1).max(200).optional().describe('Default: `slipway/<function>`'),
-      })
-      .meta({
-        id: 'GitlabCommitStatusFormat',
-        description:
-          'A status on the commit of `vcs`; the URL is the one of the GitLab instance, such as https://gitlab.com',
-      }),
-    z
-      .strictObject({
-        type: z.literal('gitlab_pipeline'),
-        token: tokenName,
-        project: repository,
-        ref: z.string().min(1).max(255).describe('The branch or tag whose pipeline runs'),
-      })
-      .meta({
-        id: 'GitlabPipelineFormat',
-        description: 'Triggers a pipeline; the URL is the one of the GitLab instance',
-      }),
-  ])
-  .meta({ id: 'WebhookFormat' });
-export type WebhookFormat = z.output<typeof webhookFormatSchema>;
+  .discriminatedUnion('type', [first, ...others])
+  .meta({ id: 'WebhookFormat' }) as unknown as z.ZodType<WebhookFormat, WebhookFormat>;
 
 const settings = {
   url: callbackUrlSchema,

@@ -1,4 +1,9 @@
-import { defaultTenantName, type WebhookEventType, type WebhookFormat } from '@slipway/shared/contracts';
+import {
+  defaultTenantName,
+  type WebhookEventType,
+  type WebhookFormat,
+  webhookFormat,
+} from '@slipway/shared/contracts';
 import type { Allowlist } from '@slipway/shared/egress';
 import { SlipwayError } from '@slipway/shared/errors';
 import { checkEgress } from '../egress/check-egress.js';
@@ -34,12 +39,10 @@ export function checkEndpoint({ endpoint, principal, egressAllow }: CheckOptions
   const { search, hash } = new URL(url);
   if (hash !== '') throw urlRefused('must not have a fragment: HTTP does not send it');
   // The format appends API paths to the URL.
-  if (callsAnApi(format) && search !== '') {
+  if (webhookFormat(format.type).target === 'api' && search !== '') {
     throw urlRefused(`must be the base of the API, without a query, for the format ${format.type}`);
   }
 }
-
-const callsAnApi = ({ type }: WebhookFormat) => type.startsWith('github_') || type.startsWith('gitlab_');
 
 const urlRefused = (message: string) =>
   new SlipwayError('request_invalid', `body/url: ${message}`, { errors: [{ path: '/url', message }] });

@@ -8,15 +8,21 @@ import type {
   EndpointStore,
 } from '@slipway/control-plane/webhooks';
 import { Secret } from '@slipway/shared/config';
-import type { DisabledReason, Message } from '@slipway/shared/contracts';
+import {
+  type DisabledReason,
+  type FormatRequest,
+  type Message,
+  webhookFormat,
+} from '@slipway/shared/contracts';
+import { errorCodes, errorRow } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import { type SealingKey, signWebhook, unseal } from '@slipway/shared/signing';
 import { noTracing, type TraceSpan, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import type { Dispatcher } from 'undici';
 import type { DeliveryOutcome, WorkerMetrics } from '../metrics.js';
-import { buildRequest, type FormatRequest, ordersMatter, type WebhookTokens } from './formats/index.js';
 import { type NextStep, nextStep } from './next-step.js';
 import { type SendOutcome, send } from './send.js';
+import type { WebhookTokens } from './tokens.js';
 
 interface CourierOptions {
   readonly deliveries: Pick<DeliveryStore, 'begin' | 'end' | 'list'>;
@@ -134,9 +140,21 @@ export class Courier {
     const { tenant, endpointId, url, format, body, messageId } = record;
     const endpoint = endpointId === undefined ? undefined : await endpoints.get(tenant, endpointId);
     if (endpointId !== undefined && !endpoint) return { kind: 'canceled', reason: 'webhook_deleted' };
-    if (ordersMatter(format) && (await this.#overtaken(record))) return { kind: 'canceled', reason: 'stale' };
+    const definition = webhookFormat(format.type);
+    if (definition.setsCommitStatus && (await this.#overtaken(record)))
+      return { kind: 'canceled', reason: 'stale' };
     const message = JSON.parse(body) as Message;
-    const request = buildRequest({ format, url, message, body, messageId, tenant, tokens, publicUrl });
+    const token = (name: string) => tokens.find({ tenant, name, url });
+    const request = definition.request({
+      format,
+      url,
+      message,
+      body,
+      messageId,
+      publicUrl,
+      token,
+      isUserFault,
+    });
     if ('skip' in request) return { kind: 'canceled', reason: request.skip };
     if ('fail' in request) return { kind: 'failed', reason: request.fail };
     try {
@@ -176,9 +194,10 @@ export class Courier {
     const { request, secrets } = plan;
     const { url, body, token } = request;
     const at = new Date(now());
-    const signature = request.signed ? signWebhook({ secrets, id: record.messageId, at, body }) : {};
-    const told = sendTraceContext && record.format.type === 'standard';
-    const headers = { ...request.headers, ...signature, ...(told && traceHeaders(span.context)) };
+    const isSigned = webhookFormat(record.format.type).target === 'receiver';
+    const signature = isSigned ? signWebhook({ secrets, id: record.messageId, at, body }) : {};
+    const trace = sendTraceContext && record.format.type === 'standard' ? traceHeaders(span.context) : {};
+    const headers = { ...request.headers, ...signature, ...trace };
     const signal = AbortSignal.timeout(timeoutMs);
     return await send({ request: { url, headers, body, token }, dispatcher, signal });
   }
@@ -212,6 +231,11 @@ export class Courier {
     };
     logger.info(fields, step.kind === 'delivered' ? 'webhook delivered' : 'webhook not delivered');
   }
+}
+
+function isUserFault(code: string): boolean {
+  const known = errorCodes.find((each) => each === code);
+  return known !== undefined && errorRow(known).fault === 'user';
 }
 
 /** The host alone of where it went: paths and queries may hold what only the receiver should know. */

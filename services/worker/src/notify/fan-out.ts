@@ -11,9 +11,9 @@ import {
   type StreamEvent,
   type WebhookEvent,
   type WebhookEventType,
+  webhookFormat,
 } from '@slipway/shared/contracts';
 import type { TraceContext } from '@slipway/shared/tracing';
-import { wants } from './formats/index.js';
 import { batchMessage, builderMessage, disabledMessage, type Href, isTold, jobMessage } from './message.js';
 
 export interface FanOutDeps {
@@ -190,7 +190,7 @@ function fanOut(announcement: Announcement): NewDelivery[] {
     ...(trace !== undefined && { trace }),
   };
   const deliveries: NewDelivery[] = endpoints
-    .filter(({ format }) => wants(format, message))
+    .filter(({ format }) => webhookFormat(format.type).supports(message, format))
     .map(({ id, url, format }) => ({
       ...common,
       id: deliveryId(messageId, id),

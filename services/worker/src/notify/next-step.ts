@@ -1,5 +1,9 @@
-import type { DisabledReason, WebhookFormat } from '@slipway/shared/contracts';
-import { type AnswerMeaning, readAnswer } from './formats/index.js';
+import {
+  type AnswerMeaning,
+  type DisabledReason,
+  readAnswer,
+  type WebhookFormatType,
+} from '@slipway/shared/contracts';
 import type { SendOutcome } from './send.js';
 
 /** The state of a delivery after an attempt. `at` is in milliseconds since the epoch. */
@@ -15,7 +19,7 @@ interface NextStepOptions {
   readonly attempt: number;
   readonly outcome: SendOutcome;
   /** By whose rules the answer is read. */
-  readonly format: WebhookFormat['type'];
+  readonly format: WebhookFormatType;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** From 0 to below 1. */

@@ -7,7 +7,7 @@ interface OutgoingRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** The token of the request, which must not be stored if the answer repeats it. */
-  readonly token?: Secret | undefined;
+  readonly token?: Pick<Secret, 'reveal'> | undefined;
 }
 
 /** The outcome of a request: a status, or the error before there was one. */
@@ -64,7 +64,10 @@ export async function send({ request: outgoing, dispatcher, signal }: SendOption
 }
 
 /** Returns as much of the body as the limits of size and time allow. */
-async function beginning(body: AsyncIterable<Uint8Array>, token: Secret | undefined): Promise<string> {
+async function beginning(
+  body: AsyncIterable<Uint8Array>,
+  token: Pick<Secret, 'reveal'> | undefined,
+): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {

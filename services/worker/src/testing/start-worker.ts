@@ -20,8 +20,8 @@ import { createSourceStore } from '@slipway/source';
 import { expect } from 'vitest';
 import type { WorkerConfig } from '../config.js';
 import { parseBuilders } from '../fleet/builders.js';
-import { WebhookTokens } from '../notify/formats/index.js';
 import { usualDelaysMs } from '../notify/next-step.js';
+import { WebhookTokens } from '../notify/tokens.js';
 import { createWorker } from '../worker.js';
 import { archiveOf, type Files } from './archive.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { ConfigError, type Env } from '@slipway/shared/config';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadConfig } from '../../config.js';
+import { loadConfig } from '../config.js';
 import { parseWebhookTokens } from './tokens.js';
 
 const url = 'https://api.github.com/';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readAnswer } from './answers.js';
+import { readAnswer } from './formats.js';
 
 const now = 1_700_000_000_000;
 const read = (

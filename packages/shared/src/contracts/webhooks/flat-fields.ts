@@ -1,6 +1,6 @@
-import type { Message } from '@slipway/shared/contracts';
+import type { Message } from '../webhook-message.js';
 
-/** The fields of a message by one name each, for receivers that take no nested ones; what a message lacks is left out. */
+/** Returns the fields of a message under one name each, for receivers without nested fields. Omits absent fields. */
 export function flatFields(message: Message): Record<string, string | number> {
   const { type, timestamp, data } = message;
   const common = { type, timestamp, sequence: data.sequence, url: data.url };

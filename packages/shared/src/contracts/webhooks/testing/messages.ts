@@ -1,12 +1,12 @@
-import type { JobMessage, JobState, WebhookFormat } from '@slipway/shared/contracts';
-import { buildRequest } from './build-request.js';
-import type { FormatInput, FormatRequest } from './request.js';
-import { parseWebhookTokens } from './tokens.js';
+import type { JobState } from '../../names.js';
+import type { JobMessage } from '../../webhook-message.js';
+import type { FormatInput, FormatRequest } from '../format.js';
+import { type WebhookFormat, webhookFormat } from '../formats.js';
 
 export const sha = 'a94a8fe5ccb19ba61c4c0873d391e987982fbbd3';
 export const digest = `sha256:${'5'.repeat(64)}`;
 
-/** The message of a job in a state, as fan-out makes it. */
+/** Returns the message of a job in a state, as fan-out makes it. */
 export function jobMessage(
   state: JobState,
   data: Partial<JobMessage['data']> = {},
@@ -37,27 +37,29 @@ export function jobMessage(
   };
 }
 
+type Input = FormatInput<WebhookFormat>;
+
 export const formatInput = (
   format: WebhookFormat,
   message: FormatInput['message'],
-  changes: Partial<FormatInput> = {},
-): FormatInput => ({
+  changes: Partial<Input> = {},
+): Input => ({
   format,
   url: 'https://ci.example',
   message,
   body: JSON.stringify(message),
   messageId: 'msg_1',
-  tenant: 'default',
-  tokens: parseWebhookTokens('bot@ci.example=hush'),
   publicUrl: undefined,
+  token: (name) => (name === 'bot' ? { reveal: () => 'hush' } : undefined),
+  isUserFault: (code) => code === 'build_failed',
   ...changes,
 });
 
-/** The request that is made, which a test expects there to be. */
-export function requestOf(
-  input: FormatInput,
-): Omit<FormatRequest, 'body'> & { body: Record<string, unknown> } {
-  const built = buildRequest(input);
+export const build = (input: Input) => webhookFormat(input.format.type).request(input);
+
+/** Returns the request of a message, which the test expects to exist. */
+export function requestOf(input: Input): Omit<FormatRequest, 'body'> & { body: Record<string, unknown> } {
+  const built = build(input);
   if (!('url' in built)) throw new Error(`no request: ${JSON.stringify(built)}`);
   return { ...built, body: JSON.parse(built.body) as Record<string, unknown> };
 }

@@ -1,8 +1,7 @@
-import { Secret } from '@slipway/shared/config';
-import type { BatchMessage, Message, WebhookFormat } from '@slipway/shared/contracts';
 import { describe, expect, it } from 'vitest';
-import { buildRequest, ordersMatter, wants } from './build-request.js';
-import { digest, formatInput, jobMessage, requestOf, sha } from './testing.js';
+import type { BatchMessage, Message } from '../webhook-message.js';
+import { type WebhookFormat, webhookFormat, webhookFormats } from './formats.js';
+import { build, digest, formatInput, jobMessage, requestOf, sha } from './testing/messages.js';
 
 const status: WebhookFormat = { type: 'github_commit_status', token: 'bot' };
 const dispatch: WebhookFormat = { type: 'github_dispatch', token: 'bot', event_type: 'built' };
@@ -10,6 +9,9 @@ const labStatus: WebhookFormat = { type: 'gitlab_commit_status', token: 'bot' };
 const pipeline: WebhookFormat = { type: 'gitlab_pipeline', token: 'bot', project: 'a/b', ref: 'main' };
 const jenkins: WebhookFormat = { type: 'jenkins' };
 const standard: WebhookFormat = { type: 'standard' };
+
+const supports = (format: WebhookFormat, message: Message) =>
+  webhookFormat(format.type).supports(message, format);
 
 const batchFinished: BatchMessage = {
   api_version: 'v1',
@@ -35,13 +37,12 @@ const circuit: Message = {
 };
 
 describe('standard', () => {
-  it('sends the body as it was written, signed', () => {
+  it('sends the body as it was written', () => {
     const input = formatInput(standard, jobMessage('succeeded'), { body: '{"as": "written"}' });
-    expect(buildRequest(input)).toEqual({
+    expect(build(input)).toEqual({
       url: 'https://ci.example',
       headers: { 'content-type': 'application/json' },
       body: '{"as": "written"}',
-      signed: true,
       token: undefined,
     });
   });
@@ -65,8 +66,7 @@ describe('github_commit_status', () => {
         description: `Built ${digest.slice(0, 19)}`,
         target_url: `https://slipway.example/x/v1/jobs/job_${'1'.repeat(26)}`,
       },
-      signed: false,
-      token: expect.any(Secret),
+      token: { reveal: expect.any(Function) },
     });
   });
 
@@ -110,8 +110,8 @@ describe('github_commit_status', () => {
 
   it.each(['../user', 'acme/..', './x', 'group/sub/name'])('says nothing of a commit of %s', (repo) => {
     const message = jobMessage('queued', { vcs: { repo, sha } });
-    expect(wants(status, message)).toBe(false);
-    expect(buildRequest(formatInput(status, message))).toEqual({ skip: 'no_commit' });
+    expect(supports(status, message)).toBe(false);
+    expect(build(formatInput(status, message))).toEqual({ skip: 'no_commit' });
   });
 });
 
@@ -128,7 +128,7 @@ describe('github_dispatch', () => {
     const named = { ...dispatch, repo: 'acme/deploy' };
     expect(requestOf(formatInput(named, jobMessage('succeeded'))).url).toMatch(/\/repos\/acme\/deploy\//);
     expect(requestOf(formatInput(named, batchFinished)).url).toMatch(/\/repos\/acme\/deploy\//);
-    expect(buildRequest(formatInput(dispatch, batchFinished))).toEqual({ skip: 'no_repository' });
+    expect(build(formatInput(dispatch, batchFinished))).toEqual({ skip: 'no_repository' });
   });
 });
 
@@ -145,8 +145,7 @@ describe('gitlab_commit_status', () => {
         description: 'Building',
         target_url: `https://slipway.example/v1/jobs/job_${'1'.repeat(26)}`,
       },
-      signed: false,
-      token: expect.any(Secret),
+      token: { reveal: expect.any(Function) },
     });
   });
 
@@ -194,8 +193,7 @@ describe('gitlab_pipeline', () => {
           SLIPWAY_SHA: sha,
         },
       },
-      signed: false,
-      token: expect.any(Secret),
+      token: { reveal: expect.any(Function) },
     });
   });
 
@@ -207,13 +205,12 @@ describe('gitlab_pipeline', () => {
 });
 
 describe('jenkins', () => {
-  it('sends the message with flat copies of its fields, signed, with the token in the header', () => {
+  it('sends the message with flat copies of its fields, with the token in the header', () => {
     const message = jobMessage('succeeded');
     const request = requestOf(formatInput({ ...jenkins, token: 'bot' }, message));
     expect(request).toMatchObject({
       url: 'https://ci.example',
       headers: { 'content-type': 'application/json', token: 'hush' },
-      signed: true,
     });
     expect(request.body).toEqual({
       ...message,
@@ -240,25 +237,22 @@ describe('jenkins', () => {
 
 describe('a token', () => {
   it.each([status, dispatch, labStatus, pipeline, { ...jenkins, token: 'bot' }])(
-    'of $type is sent to its own host alone, and a failure names it and the host',
+    'that $type does not have fails the delivery; the reason names it and the host',
     (format) => {
-      for (const changes of [{ url: 'https://evil.example/x' }, { tenant: 'other' }]) {
-        const input = formatInput(format, jobMessage('succeeded'), changes);
-        expect(buildRequest(input)).toEqual({
-          fail: `token_unknown: WEBHOOK_TOKENS has no bot for ${new URL(input.url).origin}`,
-        });
-      }
+      expect(build(formatInput(format, jobMessage('succeeded'), { token: () => undefined }))).toEqual({
+        fail: 'token_unknown: WEBHOOK_TOKENS has no bot for https://ci.example',
+      });
     },
   );
 });
 
 describe('the messages of a format', () => {
-  it('leaves out what it has nothing to say about', () => {
+  it('leave out events that the format does not support', () => {
     const { vcs: _vcs, ...data } = jobMessage('queued').data;
     const table = [jobMessage('queued'), { ...jobMessage('queued'), data }, batchFinished, circuit].map(
       (message) =>
         [standard, jenkins, status, labStatus, dispatch, { ...dispatch, repo: 'a/b' }, pipeline].map(
-          (format) => wants(format, message),
+          (format) => supports(format, message),
         ),
     );
     expect(table).toEqual([
@@ -269,10 +263,28 @@ describe('the messages of a format', () => {
     ]);
   });
 
-  it('goes stale where the last call decides what is shown', () => {
-    expect([standard, jenkins, status, labStatus, dispatch, pipeline].filter(ordersMatter)).toEqual([
-      status,
-      labStatus,
-    ]);
+  it('are skipped with a reason that the format describes', () => {
+    for (const format of [status, labStatus, dispatch]) {
+      const built = build(formatInput(format, circuit));
+      expect(webhookFormat(format.type).skips).toHaveProperty((built as { skip: string }).skip);
+    }
+  });
+});
+
+describe('the settings of formats', () => {
+  it('share an option of the CLI only with the same help', () => {
+    const options = new Map<string, object>();
+    for (const { fields } of webhookFormats) {
+      for (const { option, value, help, label } of Object.values(fields)) {
+        expect(options.get(option) ?? { value, help, label }).toEqual({ value, help, label });
+        options.set(option, { value, help, label });
+      }
+    }
+    expect(options.size).toBeGreaterThan(0);
+  });
+
+  it('of an API name a token', () => {
+    const withToken = webhookFormats.filter(({ fields }) => fields.token?.required);
+    expect(withToken).toEqual(webhookFormats.filter(({ target }) => target === 'api'));
   });
 });

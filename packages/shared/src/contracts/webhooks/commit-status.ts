@@ -1,0 +1,52 @@
+import { parseImageReference } from '../image-reference.js';
+import type { JobMessage, Message } from '../webhook-message.js';
+import type { FormatInput } from './format.js';
+
+/** The texts of skipped messages, by reason. */
+export const noCommit = { no_commit: 'the job has no commit whose status could be set (vcs)' } as const;
+
+/** Returns true if the message is about a job. */
+export const isJobMessage = (message: Message): message is JobMessage => 'job' in message.data;
+
+/** Returns a name that distinguishes the statuses of images of one commit, for endpoints without a configured name. */
+export function statusName({ data: { job } }: JobMessage, max: number): string {
+  return `slipway/${job.function ?? parseImageReference(job.image)?.path ?? job.image}`.slice(0, max);
+}
+
+/** Returns a job's state as one line for people. */
+export function statusText({ data: { job, digest, code, detail } }: JobMessage, max: number): string {
+  switch (job.state) {
+    case 'queued':
+      return 'Waiting to be built';
+    case 'running':
+      return 'Building';
+    case 'succeeded':
+      return oneLine(digest === undefined ? 'Built' : `Built ${digest.slice(0, 19)}`, max);
+    case 'failed':
+      return oneLine([code ?? 'failed', detail].filter(Boolean).join(': '), max);
+    case 'canceled':
+      return oneLine(
+        ['Canceled', code === 'canceled' ? undefined : code, detail].filter(Boolean).join(': '),
+        max,
+      );
+  }
+}
+
+/** Returns the absolute URL of the record, or undefined if the installation's URL is not configured. */
+export function recordUrl({ message, publicUrl }: Pick<FormatInput, 'message' | 'publicUrl'>) {
+  const { url } = message.data;
+  if (/^https?:/.test(url)) return url;
+  return publicUrl === undefined ? undefined : `${publicUrl.replace(/\/+$/, '')}${url}`;
+}
+
+/**
+ * Returns free text as one line of at most `max` UTF-16 units, for fields of APIs that refuse longer ones. GitHub also refuses
+ * characters of four bytes.
+ */
+function oneLine(text: string, max: number): string {
+  const line = text
+    .replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
+    .replace(/[\u{10000}-\u{10ffff}\ud800-\udfff]/gu, '\ufffd')
+    .trim();
+  return line.length <= max ? line : `${line.slice(0, max - 1).trimEnd()}…`;
+}
