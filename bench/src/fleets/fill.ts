@@ -1,6 +1,8 @@
+import { Dispatch } from '@slipway/control-plane/jobs';
 import { createBuildQueues } from '@slipway/control-plane/queues';
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
+import { createLogger } from '@slipway/shared/logger';
 import type { Records } from './records.js';
 
 const batch = 500;
@@ -30,16 +32,17 @@ const spec = (source: string, at: number) =>
 export async function fill({ records, count, source, queued }: FillOptions): Promise<string[]> {
   const { store, redis, keys } = records;
   const builds = createBuildQueues({ redis, keys });
+  const dispatch = new Dispatch({
+    redis,
+    keys,
+    builds,
+    logger: createLogger({ name: 'bench', level: 'warn' }),
+  });
   const all: string[] = [];
   while (all.length < count) {
     const ids = Array.from({ length: Math.min(batch, count - all.length) }, () => newId('job'));
-    const created = await Promise.all(
-      ids.map((id, at) => store.create(id, spec(source, all.length + at), { tenant })),
-    );
-    if (queued) {
-      await builds.add(created);
-      await store.dispatched(ids);
-    }
+    await Promise.all(ids.map((id, at) => store.create(id, spec(source, all.length + at), { tenant })));
+    if (queued) await dispatch.restore(ids);
     all.push(...ids);
   }
   return all;

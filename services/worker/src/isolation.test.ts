@@ -20,13 +20,11 @@ async function replica(options: Parameters<typeof startReplica>[1] = {}): Promis
 }
 
 /** Submits a job of a tenant other than `default`. */
-async function submitOf(tenant: typeof acme, { store, builds, upload }: Installation): Promise<string> {
+async function submitOf(tenant: typeof acme, { store, upload }: Installation): Promise<string> {
   const id = newId('job');
   const digest = await upload({ Dockerfile: `FROM scratch\nLABEL id=${id}\n` });
   const image = `r.example/${tenant.name}/${id.slice(4).toLowerCase()}:1`;
-  const created = await store.create(id, jobSpecSchema.parse({ image, source: { digest } }), { tenant });
-  await builds.add([created]);
-  await store.dispatched([id]);
+  await store.create(id, jobSpecSchema.parse({ image, source: { digest } }), { tenant });
   return id;
 }
 

@@ -331,7 +331,7 @@ describe('the reconciler', () => {
       replica: 'http://b0',
       suspects: true,
     });
-    await installation.store.dispatched([queued, running]);
+    await installation.redis.zrem(installation.keys.undispatched, queued, running);
     await installation.startWorker([builder.url]);
     expect((await installation.ended(queued)).attempts).toHaveLength(1);
     expect((await installation.ended(running)).attempts.map(({ outcome }) => outcome)).toEqual([

@@ -4,9 +4,9 @@
 -- `skip` (no build when the image was built with the same build key), `share` (no build while a job with the same build key is in progress) or `force`, batch,
 -- function, digests of its sources, pool, its parts as JSON and their plan (see jobs/include/settle), trace, values that the record lists, bytes of the record,
 -- limit of the tenant in bytes, references that the job pushes to, the image first, values, each as hash and text, and indexes.
--- Outcome: {'ok', priority, 1 when the job may go to the queue, record and the values that it lists unless the job belongs to a batch}; {'exists'}; {'closed'} when
--- the batch takes no more jobs; {'source_gone', source} when a source was removed; {'values_missing'} when the record lists values that are neither stored nor
--- given; {'full', bytes that the tenant has}.
+-- Outcome: {'ok', record and the values that it lists unless the job belongs to a batch}; {'exists'}; {'closed'} when the batch takes no more jobs;
+-- {'source_gone', source} when a source was removed; {'values_missing'} when the record lists values that are neither stored nor given; {'full', bytes that the
+-- tenant has}.
 local job = job_of(args.id)
 if get(job, 'state') then return reply({ 'exists' }) end
 if args.batch then
@@ -41,8 +41,8 @@ for hash, value in pairs(given) do
   if string.find(args.shared, hash, 1, true) then put_shared(tenant, hash, value) end
 end
 for _, digest in ipairs(args.sources) do redis.call('ZADD', keys.sourcesUsed, now, digest) end
-local made = create_job(job, { spec = args.spec, secret = args.secret, tenant = tenant, weight = args.weight, class = args.class, expected = args.expected,
+create_job(job, { spec = args.spec, secret = args.secret, tenant = tenant, weight = args.weight, class = args.class, expected = args.expected,
   references = args.references, build_key = args.build_key, reuse = args.reuse, batch = args.batch, func = args.func, pool = args.pool, parts = args.parts,
   trace = args.trace, plan = args.plan, shared = args.shared, stored = stored, indexes = args.indexes })
-if not args.batch then made[4], made[5] = redis.call('HGETALL', job.key), values_of(tenant, get(job, 'shared')) end
-return reply(made)
+if args.batch then return reply({ 'ok' }) end
+return reply({ 'ok', redis.call('HGETALL', job.key), values_of(tenant, get(job, 'shared')) })

@@ -12,6 +12,6 @@ local batch = get(job, 'batch')
 for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do redis.call('ZREM', keys.index('state:' .. state), job.id) end
 for _, index in ipairs(args.indexes) do redis.call('ZREM', keys.index(index), job.id) end
 if batch then redis.call('ZREM', keys.index('batch:' .. batch), job.id) end
-redis.call('ZREM', keys.undispatched, job.id)
+withdraw(job)
 delete_record(job)
 return reply({ 'ok' })

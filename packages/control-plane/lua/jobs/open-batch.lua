@@ -1,4 +1,4 @@
---- @include "stored/include/account"
+--- @include "jobs/include/queue"
 -- Begins a batch, which is a draft until `commit-batch`.
 -- Arguments: id, tenant, number of jobs, `continue` or `stop` on a failure, limit of jobs in the queue at once or 0, labels as JSON, callback as JSON, its sealed
 -- secret, the batch that it repeats, trace, bytes that its jobs will take, limit of the tenant in bytes.
@@ -6,7 +6,7 @@
 local key = keys.batch(args.id)
 local stored = 1500 + #args.labels + #(args.callback or '') + #(args.secret or '')
 note_limit(args.tenant, args.limit)
-if not has_room(args.tenant, args.bytes + stored, 1) then return { { 'full', whole(charged(args.tenant)) }, {} } end
+if not has_room(args.tenant, args.bytes + stored, 1) then return reply({ 'full', whole(charged(args.tenant)) }) end
 charge(args.tenant, args.bytes + stored)
 redis.call('HSET', key, 'stored', whole(stored), 'reserved', whole(args.bytes))
 redis.call('HSET', key, 'schema', constants.batch_schema, 'tenant', args.tenant, 'total', args.total, 'on_failure', args.on_failure, 'max_running', args.max_running,
@@ -16,4 +16,4 @@ if args.secret then redis.call('HSET', key, 'sealed_callback_secret', args.secre
 if args.retry_of then redis.call('HSET', key, 'retry_of', args.retry_of) end
 if args.trace then redis.call('HSET', key, 'trace', args.trace) end
 redis.call('ZADD', keys.draftBatches, now, args.id)
-return { { 'ok' }, {} }
+return reply({ 'ok' })

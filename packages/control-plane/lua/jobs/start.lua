@@ -12,7 +12,7 @@ verify(job)
 expect('zset', keys.aboard(args.worker), keys.aboard(args.replica))
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 
-redis.call('ZREM', keys.undispatched, args.id)
+forget_undispatched(job)
 if state == 'running' then
   close_attempt(job, 'worker_lost', 'The worker was lost during the build.')
   redis.call('HINCRBY', job.key, 'spent', 1)

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { parseEvents } from '../events/index.js';
 import { BatchStore } from './batch-store.js';
 import { cancelStopped } from './cancel-stopped.js';
+import type { QueueChange } from './dispatch.js';
 import { JobStore } from './job-store.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -77,11 +78,11 @@ class World {
   readonly batchStore: BatchStore;
 
   constructor() {
-    const onReleased = (jobs: readonly { id: string }[]) => {
-      for (const { id } of jobs) this.released.add(id);
+    const apply = async ({ released }: QueueChange) => {
+      for (const { id } of released) this.released.add(id);
     };
-    this.store = new JobStore({ redis, keys: this.keys, onReleased });
-    this.batchStore = new BatchStore({ redis, keys: this.keys, onReleased });
+    this.store = new JobStore({ redis, keys: this.keys, dispatch: { apply } });
+    this.batchStore = new BatchStore({ redis, keys: this.keys, dispatch: { apply } });
   }
 
   async open(options: readonly { max_running: number; on_failure: 'continue' | 'stop' }[]): Promise<void> {
@@ -151,7 +152,7 @@ class World {
 
   sweep(id: string): Promise<number> {
     const { store, batchStore: batches } = this;
-    return cancelStopped({ id, batches, store, dequeue: async () => undefined });
+    return cancelStopped({ id, batches, store });
   }
 
   async #create({ batch: at, image, source, reuse }: Step & { kind: 'create' }): Promise<void> {
@@ -166,9 +167,8 @@ class World {
     });
     const creating = this.store.create(id, spec, { tenant, batch });
     if (closed) return await expect(creating).rejects.toMatchObject({ code: 'batch_closed' });
-    const { dispatch } = await creating;
+    await creating;
     this.jobs.push(id);
-    if (dispatch) this.released.add(id);
   }
 }
 

@@ -10,6 +10,7 @@ import { toBatch } from './batch-record.js';
 import { BatchStore } from './batch-store.js';
 import { cancelStopped } from './cancel-stopped.js';
 import { type AttemptEnd, JobStore } from './job-store.js';
+import { RecordedQueue } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -34,14 +35,14 @@ const canceled: AttemptEnd = { state: 'canceled', error: { code: 'canceled', det
 /** Returns stores with their own keys, and the jobs that were released to the queue. */
 function stores() {
   const keys = redisKeys(`test-${randomUUID()}`);
-  const released: string[] = [];
-  const onReleased = (jobs: readonly { id: string }[]) => void released.push(...jobs.map(({ id }) => id));
-  const store = new JobStore({ redis, keys, onReleased });
-  const batches = new BatchStore({ redis, keys, onReleased });
+  const dispatch = new RecordedQueue();
+  const released = dispatch.ids;
+  const store = new JobStore({ redis, keys, dispatch });
+  const batches = new BatchStore({ redis, keys, dispatch });
   const create = async (wanted: JobSpec, batch?: string) => {
     const id = newId('job');
-    const { dispatch } = await store.create(id, wanted, { tenant, batch });
-    return { id, dispatch };
+    await store.create(id, wanted, { tenant, batch });
+    return { id, isReleased: released.includes(id) };
   };
   const open = async (total: number, options: Partial<BatchOptions> = {}) => {
     const id = newId('batch');
@@ -73,7 +74,7 @@ function stores() {
   const countsOf = async (batch: string) => (await batches.get(batch))?.counts;
   const finishedEvents = async () =>
     parseEvents(await redis.xrange(keys.events, '-', '+')).filter(({ kind }) => kind === 'batch').length;
-  const sweep = (id: string) => cancelStopped({ id, batches, store, dequeue: async () => undefined });
+  const sweep = (id: string) => cancelStopped({ id, batches, store });
   return {
     keys,
     store,
@@ -202,7 +203,7 @@ describe('identical jobs', () => {
     const batch = await open(1);
     const sharer = await create(spec('same'), batch);
     await batches.commit(batch);
-    expect([first.dispatch, sharer.dispatch, released]).toEqual([true, false, []]);
+    expect(released).toEqual([first.id]);
     expect((await store.admit(sharer.id)).outcome).toBe('missing');
     await end(first.id, succeeded);
     expect(await store.get(sharer.id)).toMatchObject({
@@ -237,9 +238,9 @@ describe('identical jobs', () => {
     expect(await store.cancel(first.id)).toBe('requested');
     // A job whose cancel was requested takes no more sharers.
     const fourth = await create(spec('same'));
-    expect(fourth.dispatch).toBe(true);
+    expect(fourth.isReleased).toBe(true);
     await store.finish(first.id, token, canceled);
-    expect(released).toEqual([second.id]);
+    expect(released).toEqual([first.id, fourth.id, second.id]);
     await end(second.id, succeeded);
     expect([await stateOf(third.id), await stateOf(fourth.id)]).toEqual(['succeeded', 'queued']);
   });
@@ -264,7 +265,7 @@ describe('identical jobs', () => {
       { platforms: ['linux/arm64'] },
       { push: false },
     ];
-    for (const changes of differing) expect((await create(spec('same', changes))).dispatch).toBe(true);
+    for (const changes of differing) expect((await create(spec('same', changes))).isReleased).toBe(true);
   });
 });
 
@@ -277,8 +278,8 @@ describe('a job that may be skipped', () => {
     const batch = await open(2);
     const ids = [await create(spec('image', skip), batch), await create(spec('image', skip), batch)];
     await batches.commit(batch);
-    for (const { id, dispatch } of ids) {
-      expect(dispatch).toBe(false);
+    for (const { id, isReleased } of ids) {
+      expect(isReleased).toBe(false);
       expect(await store.get(id)).toMatchObject({
         state: 'succeeded',
         result: { digest: result.digest, cached: true, duration_ms: 0 },
@@ -290,11 +291,11 @@ describe('a job that may be skipped', () => {
   it('is built when the build key differs, the last build failed, or the job is forced', async () => {
     const { create, end } = stores();
     await end((await create(spec('image', skip))).id, succeeded);
-    expect((await create(spec('image', { ...skip, build_args: { A: '2' } }))).dispatch).toBe(true);
-    expect((await create(spec('image', { ...skip, force: true }))).dispatch).toBe(true);
+    expect((await create(spec('image', { ...skip, build_args: { A: '2' } }))).isReleased).toBe(true);
+    expect((await create(spec('image', { ...skip, force: true }))).isReleased).toBe(true);
     await end((await create(spec('broken', skip))).id, failed);
-    expect((await create(spec('broken', skip))).dispatch).toBe(true);
-    expect((await create(spec('image'))).dispatch).toBe(false); // Shares the forced build.
+    expect((await create(spec('broken', skip))).isReleased).toBe(true);
+    expect((await create(spec('image'))).isReleased).toBe(false); // Shares the forced build.
   });
 
   it('is built when another job pushes to the image, or has pushed since', async () => {
@@ -302,11 +303,11 @@ describe('a job that may be skipped', () => {
     await end((await create(spec('image'))).id, succeeded);
     const other = await create(spec('image', { source: sourceOf('b') }));
     const behind = await create(spec('image', skip));
-    expect(behind.dispatch).toBe(true);
+    expect(behind.isReleased).toBe(true);
     await end(other.id, succeeded);
     await end(behind.id, succeeded);
-    expect((await create(spec('image', skip))).dispatch).toBe(false);
+    expect((await create(spec('image', skip))).isReleased).toBe(false);
     await end((await create(spec('image', { source: sourceOf('b') }))).id, succeeded);
-    expect((await create(spec('image', skip))).dispatch).toBe(true);
+    expect((await create(spec('image', skip))).isReleased).toBe(true);
   });
 });

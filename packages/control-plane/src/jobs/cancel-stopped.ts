@@ -5,8 +5,6 @@ interface CancelStoppedOptions {
   readonly id: string;
   readonly batches: Pick<BatchStore, 'get' | 'jobIds'>;
   readonly store: Pick<JobStore, 'cancel'>;
-  /** Removes a job from the queue, if it waits there. */
-  readonly dequeue: (id: string) => Promise<unknown>;
   /** Approximate limit of jobs to cancel in this call. Default: all. */
   readonly most?: number;
 }
@@ -18,7 +16,7 @@ const atOnce = 50;
  * meanwhile remain for the next call. Returns the number of jobs that it processed.
  */
 export async function cancelStopped(options: CancelStoppedOptions): Promise<number> {
-  const { id, batches, store, dequeue, most = Number.POSITIVE_INFINITY } = options;
+  const { id, batches, store, most = Number.POSITIVE_INFINITY } = options;
   let seen = 0;
   const record = await batches.get(id);
   if (!record?.stopped || record.finishedAt !== undefined) return seen;
@@ -28,11 +26,7 @@ export async function cancelStopped(options: CancelStoppedOptions): Promise<numb
     if (record.counts[state] === 0) continue;
     for await (const ids of batches.jobIds(id, state)) {
       for (let at = 0; at < ids.length; at += atOnce) {
-        await Promise.all(
-          ids.slice(at, at + atOnce).map(async (jobId) => {
-            if ((await store.cancel(jobId)) === 'canceled') await dequeue(jobId);
-          }),
-        );
+        await Promise.all(ids.slice(at, at + atOnce).map((jobId) => store.cancel(jobId)));
       }
       seen += ids.length;
       if (seen >= most) return seen;

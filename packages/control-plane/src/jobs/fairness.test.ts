@@ -5,8 +5,10 @@ import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { DispatchJob } from './dispatch.js';
 import type { Tenant } from './identity.js';
 import { JobStore } from './job-store.js';
+import { RecordedQueue } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -23,7 +25,8 @@ const small: Tenant = { name: 'small', weight: 1 };
 /** Returns a queue that starts jobs by priority, then in the order of their submission. */
 function newQueue() {
   const keys = redisKeys(`fair-${randomUUID()}`);
-  const store = new JobStore({ redis, keys });
+  const queue = new RecordedQueue();
+  const store = new JobStore({ redis, keys, dispatch: queue });
   const waiting: { id: string; label: string; pool: string; priority: number }[] = [];
   return {
     store,
@@ -31,11 +34,8 @@ function newQueue() {
     async submit(label: string, tenant: Tenant, spec: object = {}) {
       const id = newId('job');
       const image = `r.example/${label}:1`;
-      const { priority, pool } = await store.create(
-        id,
-        jobSpecSchema.parse({ image, source, force: true, ...spec }),
-        { tenant },
-      );
+      await store.create(id, jobSpecSchema.parse({ image, source, force: true, ...spec }), { tenant });
+      const { priority, pool } = queue.released.at(-1) as DispatchJob;
       waiting.push({ id, label, pool, priority });
       return priority;
     },

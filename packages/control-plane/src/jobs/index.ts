@@ -1,12 +1,11 @@
 export { type BatchRecord, toBatch } from './batch-record.js';
 export { BatchStore } from './batch-store.js';
 export { cancelStopped } from './cancel-stopped.js';
-export { createDispatcher, type Dispatcher } from './dispatcher.js';
+export { Dispatch, type DispatchJob, type QueueChange } from './dispatch.js';
 export type { PartPlan, Tenant } from './identity.js';
 export {
   type AdmitReply,
   type AttemptEnd,
-  type Created,
   JobStore,
   type RegistrySign,
   type Requeue,
@@ -16,4 +15,3 @@ export type { JobFilter, JobPage } from './list.js';
 export { bytesOfAll, type PlannedRecord, type PlanOptions, plannedRecord } from './planned-record.js';
 export { type JobRecord, toJob } from './record.js';
 export { listRegistries, type RegistryState, registryOfImage } from './registries.js';
-export type { DispatchJob } from './transition.js';

@@ -101,13 +101,6 @@ describe('a job record', () => {
     );
   });
 
-  it('is undispatched from its creation until `dispatched`', async () => {
-    const { store, keys, id } = await queued();
-    expect(await redis.zrange(keys.undispatched, '0', '-1')).toEqual([id]);
-    await store.dispatched([id]);
-    expect(await redis.zcard(keys.undispatched)).toBe(0);
-  });
-
   it('refuses a second record with the same id', async () => {
     const { store, id } = await queued();
     await expect(store.create(id, spec(), { tenant })).rejects.toMatchObject({ code: 'internal' });

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import {
   type Attempt,
-  defaultPool,
   type JobError,
   type JobResult,
   type JobSpec,
@@ -28,7 +27,6 @@ import { type PlannedRecord, type PlanOptions, plannedRecord } from './planned-r
 import { type JobRecord, parseRecord } from './record.js';
 import {
   createTransition,
-  type DispatchJob,
   type Transition,
   type TransitionOptions,
   type TransitionReply,
@@ -108,12 +106,6 @@ export interface QueueState {
   readonly meanBuildMs: number | undefined;
 }
 
-export interface Created extends DispatchJob {
-  readonly dispatch: boolean;
-  /** The new record; undefined for a job of a batch. */
-  readonly record: JobRecord | undefined;
-}
-
 interface JobStoreOptions extends TransitionOptions {
   /** Number of lost workers or builders after which a job is quarantined. */
   readonly quarantineAfter?: number;
@@ -145,15 +137,16 @@ export class JobStore {
   }
 
   /**
-   * Writes a new record. When the result has `dispatch`, the caller adds the job to the queue with the returned priority (lower is
-   * earlier), then calls `dispatched`. Otherwise the job has already ended, shares the build of an identical job, or waits for its batch.
-   * A job with `parts` creates a job for each part, and goes to the queue itself when all of them have succeeded.
+   * Writes a new record and adds the job to the queue, unless it has already ended, shares the build of an identical job, or waits for
+   * its batch. A job with `parts` creates a job for each part, and goes to the queue itself when all of them have succeeded. Returns the
+   * record, or undefined for a job of a batch.
    */
-  async create(id: string, spec: JobSpec, options: CreateOptions): Promise<Created> {
+  async create(id: string, spec: JobSpec, options: CreateOptions): Promise<JobRecord | undefined> {
     // Each job of a batch has its own trace, linked to that of the batch: a trace with thousands of jobs is useless.
     const begins = options.batch === undefined ? 'alone' : 'linked';
     return await this.#tracing.span({ name: 'submit job', kind: 'producer', begins }, async (span) => {
-      const created = await this.#create(id, spec, options, span.context);
+      const planned = options.planned ?? plannedRecord(spec, options);
+      const created = await this.#create(id, spec, { ...options, planned }, span.context);
       span.set({
         'messaging.system': 'slipway',
         'messaging.operation.type': 'send',
@@ -165,7 +158,7 @@ export class JobStore {
         'slipway.tenant': options.tenant.name,
         'slipway.function': spec.function,
         'slipway.image': spec.image,
-        'slipway.pool': created.pool,
+        'slipway.pool': planned.pool,
         'slipway.parts': options.parts?.length,
       });
       return created;
@@ -175,13 +168,13 @@ export class JobStore {
   async #create(
     id: string,
     spec: JobSpec,
-    options: CreateOptions,
+    options: CreateOptions & { readonly planned: PlannedRecord },
     trace: TraceContext | undefined,
-  ): Promise<Created> {
+  ): Promise<JobRecord | undefined> {
     const { tenant, sealedCallbackSecret, batch, known = new Set<string>(), maxStoredBytes } = options;
-    const { pool, stored, text, parts, indexes, bytes } = options.planned ?? plannedRecord(spec, options);
-    const create = (values: readonly (readonly [string, string])[]) =>
-      this.#transition(transitions.create, {
+    const { pool, stored, text, parts, indexes, bytes } = options.planned;
+    const create = (values: readonly (readonly [string, string])[]) => {
+      const args = {
         ...{ id, spec: text, secret: sealedCallbackSecret, tenant: tenant.name, weight: tenant.weight },
         class: priorityClasses.indexOf(spec.priority),
         expected: buildsLike(spec, { tenant, pool }),
@@ -192,22 +185,23 @@ export class JobStore {
         references: referencesOf(spec),
         bytes: bytes + (sealedCallbackSecret?.length ?? 0),
         values: values.flat(),
-      });
+      } as const;
+      return this.#transition(transitions.create, args, 'queue');
+    };
     let reply = await create([...stored.values].filter(([hash]) => !known.has(hash)));
     // The last job that listed one of the known values was removed meanwhile.
     if (reply[0] === 'values_missing') reply = await create([...stored.values]);
-    const [outcome, priority, dispatch, fields, values] = reply;
+    const [outcome, detail] = reply;
     if (outcome === 'full')
-      throw storedQuotaExceeded({ tenant: tenant.name, used: priority, bytes, maxStoredBytes });
+      throw storedQuotaExceeded({ tenant: tenant.name, used: detail, bytes, maxStoredBytes });
     for (const hash of stored.values.keys()) known.add(hash);
     if (outcome === 'source_gone')
-      throw new SlipwayError('source_not_found', `The source ${priority} was removed.`);
+      throw new SlipwayError('source_not_found', `The source ${detail} was removed.`);
     if (outcome === 'closed') {
       throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
     }
     if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
-    const record = Array.isArray(fields) ? await this.#recordOf(id, fields, values) : undefined;
-    return { id, pool, priority: priority as number, dispatch: dispatch === 1, record };
+    return batch === undefined ? await this.#recordOf(id, reply[1], reply[2]) : undefined;
   }
 
   /**
@@ -232,13 +226,8 @@ export class JobStore {
       redis: this.#redis,
       keys: this.#keys,
       read: () => this.get(id),
-      discard: (indexes) => this.#transition(transitions.discard, { id, indexes: [...indexes] }),
+      discard: (indexes) => this.#transition(transitions.discard, { id, indexes: [...indexes] }, 'queue'),
     });
-  }
-
-  /** Records that jobs are in the queue. */
-  async dispatched(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.#redis.zrem(this.#keys.undispatched, ...ids);
   }
 
   async get(id: string): Promise<JobRecord | undefined> {
@@ -402,26 +391,12 @@ export class JobStore {
     for (const id of old) await this.admit(id);
   }
 
-  /** Returns the jobs that belong in the queue, to add them again. Skips ids without a record and parked jobs. */
-  async dispatchable(ids: readonly string[]): Promise<DispatchJob[]> {
-    const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hmget(this.#keys.job(id), 'priority', 'pool', 'parked');
-    const replies = (await pipeline.exec()) ?? [];
-    return ids.flatMap((id, at) => {
-      const [error, values] = replies[at] ?? [];
-      if (error) throw error;
-      const [priority, pool, parked] = values as (string | null)[];
-      if (typeof priority !== 'string' || parked !== null) return [];
-      return [{ id, pool: pool ?? defaultPool, priority: Number(priority) }];
-    });
-  }
-
   /**
    * Cancels a job. `canceled`: the job was queued and has ended. `requested`: the job runs, and its worker receives the request.
    * `terminal`: the job had already ended. `missing`: there is no such job.
    */
   async cancel(id: string): Promise<'canceled' | 'requested' | 'terminal' | 'missing'> {
-    const [outcome] = await this.#transition(transitions.cancel, { id });
+    const [outcome] = await this.#transition(transitions.cancel, { id }, 'queue');
     if (outcome === 'requested') await this.#redis.publish(this.#keys.cancellations, id);
     return outcome === 'ok' ? 'canceled' : (outcome as 'requested' | 'terminal' | 'missing');
   }

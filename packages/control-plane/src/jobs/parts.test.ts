@@ -8,10 +8,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parseEvents } from '../events/index.js';
 import { BatchStore } from './batch-store.js';
+import type { QueueChange } from './dispatch.js';
 import { JobStore } from './job-store.js';
 import { plannedRecord } from './planned-record.js';
 import { type JobRecord, toJob } from './record.js';
-import type { DispatchJob } from './transition.js';
+import { emptyQueues } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -46,18 +47,20 @@ class Installation {
   readonly queued = new Map<string, string>();
   readonly ids: string[] = [];
   readonly tokens = new Map<string, string>();
-  readonly #onReleased = (jobs: readonly DispatchJob[]) => {
-    for (const { id, pool } of jobs) this.queued.set(id, pool);
+  readonly #dispatch = {
+    apply: async ({ released }: QueueChange) => {
+      for (const { id, pool } of released) this.queued.set(id, pool);
+    },
   };
-  readonly store = new JobStore({ redis, keys: this.keys, onReleased: this.#onReleased });
-  readonly batches = new BatchStore({ redis, keys: this.keys, onReleased: this.#onReleased });
+  readonly store = new JobStore({ redis, keys: this.keys, dispatch: this.#dispatch });
+  readonly batches = new BatchStore({ redis, keys: this.keys, dispatch: this.#dispatch });
 
   async submit(changes: object = {}, batch?: string): Promise<string> {
     const id = newId('job');
     const platforms = parts.flatMap((part) => part.platforms);
     const spec = jobSpecSchema.parse({ image: 'r.example/a:1', source, platforms, ...changes });
-    const { dispatch } = await this.store.create(id, spec, { tenant, pool: 'amd', parts, batch });
-    expect(dispatch).toBe(false);
+    await this.store.create(id, spec, { tenant, pool: 'amd', parts, batch });
+    expect(this.queued.has(id)).toBe(false);
     this.ids.push(id);
     return id;
   }
@@ -124,7 +127,8 @@ describe('a job that is built in parts', () => {
       labels: { a: 'b' },
     });
     expect((await installation.get(arm)).spec.vcs).toBeUndefined();
-    expect(await store.dispatchable([id, arm])).toMatchObject([{ id: arm, pool: 'arm' }]);
+    const { dispatch } = emptyQueues({ redis, keys: installation.keys, logger });
+    expect(await dispatch.restore([id, arm])).toMatchObject([{ id: arm, pool: 'arm' }]);
     expect(await store.queue('arm')).toMatchObject({ queued: 1, running: 0 });
     expect(await store.admit(id)).toEqual({ outcome: 'missing' });
     await installation.build(amd);

@@ -5,7 +5,8 @@ import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type DispatchJob, JobStore, listRegistries, type RegistrySign, registryOfImage } from './index.js';
+import { JobStore, listRegistries, type RegistrySign, registryOfImage } from './index.js';
+import { RecordedQueue } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -21,15 +22,17 @@ const error = { code: 'push_failed' as const, detail: '', log_tail: [] };
 
 function installation() {
   const keys = redisKeys(`test-${randomUUID()}`);
-  const queue: string[] = [];
-  const onReleased = (jobs: readonly DispatchJob[]) => queue.push(...jobs.map(({ id }) => id));
-  const store = new JobStore({ redis, keys, onReleased });
+  const dispatch = new RecordedQueue();
+  const queue = dispatch.ids;
+  const store = new JobStore({ redis, keys, dispatch });
   const hosts = new Map<string, string>();
   const create = async (image: string, changes: object = {}) => {
     const id = newId('job');
     hosts.set(id, registryOfImage(image));
     const spec = jobSpecSchema.parse({ image, source, force: true, ...changes });
     await store.create(id, spec, { tenant: { name: 'default', weight: 1 } });
+    // The queue holds what returns to it.
+    expect(queue.pop()).toBe(id);
     return id;
   };
   const start = async (id: string) => {

@@ -7,7 +7,8 @@ import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { TenantStore } from '../tenants/index.js';
-import { type DispatchJob, JobStore } from './index.js';
+import { JobStore } from './index.js';
+import { emptyQueues, RecordedQueue } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -23,9 +24,9 @@ const result = { image: 'x', duration_ms: 1 };
 /** Creates a tenant with a limit of running jobs. Returns its stores and its queue. */
 async function limited(runningJobs: number) {
   const keys = redisKeys(`test-${randomUUID()}`);
-  const queue: string[] = [];
-  const onReleased = (jobs: readonly DispatchJob[]) => queue.push(...jobs.map(({ id }) => id));
-  const store = new JobStore({ redis, keys, onReleased });
+  const dispatch = new RecordedQueue();
+  const queue = dispatch.ids;
+  const store = new JobStore({ redis, keys, dispatch });
   const tenants = new TenantStore({ redis, keys });
   const settings = (running_jobs?: number) =>
     tenantSettingsSchema.parse({ images: ['*'], limits: { running_jobs } });
@@ -35,8 +36,7 @@ async function limited(runningJobs: number) {
   const create = async (tenant = 'team') => {
     const id = newId('job');
     const spec = jobSpecSchema.parse({ image: `r.example/${id.slice(4)}:1`, source, force: true });
-    const created = await store.create(id, spec, { tenant: { name: tenant, weight: 1 } });
-    if (created.dispatch) queue.push(id);
+    await store.create(id, spec, { tenant: { name: tenant, weight: 1 } });
     return id;
   };
   const start = async (id: string) => {
@@ -50,7 +50,7 @@ async function limited(runningJobs: number) {
 
 describe('a tenant with a limit of running jobs', () => {
   it('has further jobs wait until one ends, in the order of the queue', async () => {
-    const { store, usage, queue, create, start } = await limited(2);
+    const { keys, store, usage, queue, create, start } = await limited(2);
     const [first, second, third, fourth] = [await create(), await create(), await create(), await create()];
     const held = await start(first);
     expect([held.outcome, (await start(second)).outcome]).toEqual(['started', 'started']);
@@ -61,7 +61,7 @@ describe('a tenant with a limit of running jobs', () => {
     await store.finish(first, held.token, { state: 'succeeded', result });
     expect(queue).toEqual([third]);
     expect((await start(third)).outcome).toBe('started');
-    expect(await store.dispatchable([fourth])).toEqual([]);
+    expect(await emptyQueues({ redis, keys, logger }).dispatch.restore([fourth])).toEqual([]);
   });
 
   it('does not delay other tenants', async () => {

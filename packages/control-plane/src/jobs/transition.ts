@@ -3,6 +3,7 @@ import type { Tracing } from '@slipway/shared/tracing';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 import type { RecordFaults } from '../records/index.js';
+import type { Dispatch } from './dispatch.js';
 
 const script = scriptsIn(controlPlaneLua, 'jobs/');
 const id = { id: z.string() };
@@ -129,15 +130,6 @@ export type TransitionReply =
   | readonly ['exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait' | 'values_missing']
   | readonly ['terminal' | 'source_gone' | 'full', string];
 
-/** A job for the queue. */
-export interface DispatchJob {
-  readonly id: string;
-  /** The pool whose queue takes the job. */
-  readonly pool: string;
-  /** Lower is earlier. */
-  readonly priority: number;
-}
-
 export interface TransitionOptions {
   readonly redis: Redis;
   readonly keys: Keys;
@@ -145,23 +137,36 @@ export interface TransitionOptions {
   readonly now?: (() => number) | undefined;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
-  /** Receives the jobs that a change releases to the queue. The reconciler finds them too, seconds later. */
-  readonly onReleased?: ((jobs: readonly DispatchJob[]) => void) | undefined;
+  /** Adds released jobs to the queue and removes withdrawn ones. Without it, the reconciler adds them seconds later. */
+  readonly dispatch?: Pick<Dispatch, 'apply'> | undefined;
   /** Jobs and batches keep the context of the span in which they are created. */
   readonly tracing?: Tracing | undefined;
 }
 
-/** Runs a transition. */
-export type Transition = <Args>(transition: Script<Args>, args: Args) => Promise<TransitionReply>;
+/** Runs a transition. Resolves when the records are written, or with `queue` when the queue has followed them too. */
+export type Transition = <Args>(
+  transition: Script<Args>,
+  args: Args,
+  until?: 'records' | 'queue',
+) => Promise<TransitionReply>;
 
-export function createTransition({ redis, keys, onReleased }: TransitionOptions): Transition {
-  return async (transition, args) => {
+/** The reply of a script: its outcome, released jobs, and withdrawn jobs. */
+type ScriptReply = readonly [TransitionReply, [string, string, string][], [string, string][]];
+
+export function createTransition({ redis, keys, dispatch }: TransitionOptions): Transition {
+  return async (transition, args, until = 'records') => {
     const reply = await transition.run({ redis, keys }, args);
-    const [outcome, released] = reply as [TransitionReply, [string, string, string][]];
-    if (released.length > 0) {
-      onReleased?.(
-        released.map(([jobId, priority, pool]) => ({ id: jobId, pool, priority: Number(priority) })),
-      );
+    const [outcome, released, withdrawn] = reply as ScriptReply;
+    if (dispatch && released.length + withdrawn.length > 0) {
+      const applied = dispatch.apply({
+        released: released.map(([jobId, priority, pool]) => ({
+          id: jobId,
+          pool,
+          priority: Number(priority),
+        })),
+        withdrawn: withdrawn.map(([jobId, pool]) => ({ id: jobId, pool })),
+      });
+      if (until === 'queue') await applied;
     }
     return outcome;
   };

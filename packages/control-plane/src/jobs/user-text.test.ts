@@ -10,6 +10,7 @@ import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { controlPlaneLua } from '../lua/index.js';
 import { JobStore } from './job-store.js';
+import { RecordedQueue } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -46,7 +47,8 @@ async function build(store: JobStore, id: string): Promise<void> {
 
 test.each(Object.entries(texts))('a job whose build arguments hold %s succeeds', async (_what, text) => {
   const keys = redisKeys(`text-${randomUUID()}`);
-  const store = new JobStore({ redis, keys });
+  const dispatch = new RecordedQueue();
+  const store = new JobStore({ redis, keys, dispatch });
   const spec = jobSpecSchema.parse({
     ...{ image: 'r.example/a:1', source: { digest }, function: 'fn' },
     build_args: { A: text },
@@ -54,7 +56,8 @@ test.each(Object.entries(texts))('a job whose build arguments hold %s succeeds',
   const id = newId('job');
   const sharer = newId('job');
   await store.create(id, spec, { tenant });
-  expect(await store.create(sharer, spec, { tenant })).toMatchObject({ dispatch: false });
+  await store.create(sharer, spec, { tenant });
+  expect(dispatch.ids).toEqual([id]);
   await build(store, id);
   expect(await store.get(sharer)).toMatchObject({
     state: 'succeeded',
@@ -68,11 +71,9 @@ test.each(Object.entries(texts))(
   'a job in parts whose build arguments hold %s succeeds',
   async (_what, text) => {
     const keys = redisKeys(`text-${randomUUID()}`);
-    const released: string[] = [];
-    const store = new JobStore({
-      ...{ redis, keys },
-      onReleased: (jobs) => void released.push(...jobs.map(({ id }) => id)),
-    });
+    const dispatch = new RecordedQueue();
+    const released = dispatch.ids;
+    const store = new JobStore({ redis, keys, dispatch });
     const spec = jobSpecSchema.parse({
       ...{ image: 'r.example/a:1', source: { digest }, labels: { team: 'x' } },
       build_args: { A: `ü${text}` },

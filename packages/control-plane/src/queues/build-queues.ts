@@ -2,20 +2,17 @@ import { defaultPool } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { createSender, type Sender } from './queue.js';
 
-/** A job on its way to the queue of its pool. */
 interface PooledJob {
   readonly id: string;
   readonly pool: string;
-  /** Lower is earlier. */
-  readonly priority: number;
 }
 
 /** The queues of builds, one per pool. The record of a job names its pool. */
 export interface BuildQueues {
   /** Adds each job to the queue of its pool. Does not change a job that is already there. */
-  add(jobs: readonly PooledJob[]): Promise<void>;
-  /** Removes a waiting job. Returns false when the job is not in the queue or a worker has it. */
-  remove(id: string): Promise<boolean>;
+  add(jobs: readonly (PooledJob & { /** Lower is earlier. */ readonly priority: number })[]): Promise<void>;
+  /** Removes waiting jobs. Skips jobs that are not in the queue or that a worker has. */
+  remove(jobs: readonly PooledJob[]): Promise<void>;
   /** Returns the number of jobs before a waiting job in its pool, or undefined when the job does not wait. */
   position(id: string): Promise<number | undefined>;
   /** Returns the ids that the queues of their pools do not hold in any state. */
@@ -37,15 +34,18 @@ export function createBuildQueues({ redis, keys }: BuildQueuesOptions): BuildQue
     senders.set(pool, sender);
     return sender;
   };
-  const senderFor = async (id: string) => senderOf(poolOf(await redis.hget(keys.job(id), 'pool')));
   return {
     async add(jobs) {
       for (const [pool, some] of grouped(jobs, ({ pool }) => pool)) {
         await senderOf(pool).add(some.map(({ id, priority }) => ({ id, data: { jobId: id }, priority })));
       }
     },
-    remove: async (id) => await (await senderFor(id)).remove(id),
-    position: async (id) => await (await senderFor(id)).position(id),
+    async remove(jobs) {
+      await Promise.all(jobs.map(({ id, pool }) => senderOf(pool).remove(id)));
+    },
+    async position(id) {
+      return await senderOf(poolOf(await redis.hget(keys.job(id), 'pool'))).position(id);
+    },
     async missing(ids) {
       const pipeline = redis.pipeline();
       for (const id of ids) pipeline.hget(keys.job(id), 'pool');

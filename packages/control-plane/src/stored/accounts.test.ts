@@ -162,7 +162,7 @@ class World {
   }
 
   async sweep(id: string): Promise<void> {
-    await cancelStopped({ id, batches: this.batchStore, store: this.store, dequeue: async () => undefined });
+    await cancelStopped({ id, batches: this.batchStore, store: this.store });
   }
 
   async #start(id: string): Promise<void> {

@@ -75,8 +75,9 @@ async function installation() {
       await store.wakeTenants();
       await store.wakeRegistries();
       let built = 0;
-      // What is not parked is in the queue, or will be.
-      for (const { id } of await store.dispatchable(await store.oldest('queued', 1_000))) {
+      for (const id of await store.oldest('queued', 1_000)) {
+        // What is not parked is in the queue, or will be.
+        if (await redis.hexists(keys.job(id), 'parked')) continue;
         if ((await store.admit(id)).outcome !== 'ready') continue;
         const started = await store.start(id, {
           ...{ token: `new-${id}`, worker: 'wrk-new', replica: 'http://builder:8080', suspects: true },

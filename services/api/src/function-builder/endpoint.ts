@@ -28,7 +28,6 @@ export interface FunctionBuilderDeps
     Omit<SubmitDeps, 'sources' | 'store'> {
   readonly sources: ReceiveDeps['sources'] & SubmitDeps['sources'];
   readonly store: SubmitDeps['store'];
-  readonly dequeue: (id: string) => Promise<boolean>;
   readonly requestRate: Pick<RequestRate, 'count'>;
   /** True if a build is canceled when its client disconnects. */
   readonly cancelOnDisconnect: boolean;
@@ -160,7 +159,7 @@ async function answerJob(
   });
   if (ended) return answer.end(resultOf(ended));
   if (closed.aborted) {
-    if (deps.cancelOnDisconnect && (await deps.store.cancel(jobId)) === 'canceled') await deps.dequeue(jobId);
+    if (deps.cancelOnDisconnect) await deps.store.cancel(jobId);
     return;
   }
   answer.end({ status: 'failed', error: `This process is shutting down. ${goesOn}`, code: 'draining' });

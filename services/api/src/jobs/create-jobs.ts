@@ -1,12 +1,6 @@
 import type { Cell } from '@slipway/control-plane/cell';
 import { FunctionStore } from '@slipway/control-plane/functions';
-import {
-  BatchStore,
-  cancelStopped,
-  createDispatcher,
-  type DispatchJob,
-  JobStore,
-} from '@slipway/control-plane/jobs';
+import { BatchStore, cancelStopped, Dispatch, JobStore } from '@slipway/control-plane/jobs';
 import { createBuildQueues } from '@slipway/control-plane/queues';
 import type { Logger } from '@slipway/shared/logger';
 import { deriveKeys } from '@slipway/shared/signing';
@@ -27,21 +21,16 @@ export type Jobs = ReturnType<typeof createJobs>;
 export function createJobs({ cell, config, tracing, logger }: JobsOptions) {
   const { redis, keys, now, faults } = cell;
   const builds = createBuildQueues({ redis, keys });
-  const onReleased = (jobs: readonly DispatchJob[]) => void dispatch(jobs);
-  const store = new JobStore({ redis, keys, now, faults, onReleased, tracing });
-  const batches = new BatchStore({ redis, keys, now, faults, onReleased, tracing });
-  const dispatch = createDispatcher({ store, builds, logger });
-  const dequeue = (id: string) => builds.remove(id);
+  const dispatch = new Dispatch({ redis, keys, builds, logger });
+  const store = new JobStore({ redis, keys, now, faults, dispatch, tracing });
+  const batches = new BatchStore({ redis, keys, now, faults, dispatch, tracing });
   return {
     store,
     batches,
-    dispatch,
-    /** Removes a waiting job from the queue. */
-    dequeue,
     ahead: (id: string) => builds.position(id),
     /** Cancels the remaining jobs of a stopped batch, after the answer. */
     cancelStopped(id: string) {
-      cancelStopped({ id, batches, store, dequeue }).catch((error: unknown) => {
+      cancelStopped({ id, batches, store }).catch((error: unknown) => {
         logger.warn({ err: error, batch_id: id }, 'left to the leading worker to cancel');
       });
     },

@@ -26,8 +26,6 @@ interface JobEndpointsDeps extends SubmitDeps, JobFormDeps {
   readonly watcher: JobWatcher;
   /** Aborted when the process drains: waiting answers end then. */
   readonly stopping: AbortSignal;
-  /** Removes a canceled job from the queue. */
-  readonly dequeue: (id: string) => Promise<unknown>;
 }
 
 const path = z.object({ id: jobIdSchema });
@@ -55,7 +53,7 @@ export const jobPageSchema = z
   .meta({ id: 'JobPage' });
 
 export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
-  const { store, watcher, dequeue, stopping } = deps;
+  const { store, watcher, stopping } = deps;
   const existing = async (id: string, res: Response): Promise<JobRecord> => {
     const record = await ofTenant(accountOf(res).name, store.get(id));
     if (!record) throw new SlipwayError('not_found', `There is no job ${id}.`);
@@ -184,7 +182,6 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         if (outcome === 'terminal' && record.state !== 'canceled') {
           throw new SlipwayError('job_not_cancelable', `The job has ended: ${record.state}.`);
         }
-        if (outcome === 'canceled') await dequeue(id);
         res.status(outcome === 'requested' ? 202 : 200).json(toJob(record));
       },
     ),
@@ -207,7 +204,6 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         if (outcome === 'missing') throw new SlipwayError('not_found', `There is no job ${id}.`);
         if (outcome === 'readable')
           throw new SlipwayError('record_readable', `The record of ${id} can be read.`);
-        await dequeue(id);
         res.status(204).end();
       },
     ),

@@ -1,4 +1,4 @@
-import type { Dispatcher, JobRecord, JobStore } from '@slipway/control-plane/jobs';
+import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import type { SharedMaps } from '@slipway/control-plane/stored';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -12,7 +12,6 @@ import { type ResolveDeps, resolveRequest } from './resolve.js';
 export interface SubmitDeps extends ResolveDeps {
   readonly store: JobStore;
   readonly pools: KnownPools;
-  readonly dispatch: Dispatcher;
   /** Seals the secrets of callbacks for storage. */
   readonly sealingKey: SealingKey;
   readonly maxQueuedJobs: number;
@@ -40,7 +39,7 @@ export async function submitJob(
 export async function resubmit(
   spec: JobSpec,
   tenant: Account,
-  deps: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey' | 'maxQueuedJobs'>,
+  deps: Pick<SubmitDeps, 'store' | 'pools' | 'sealingKey' | 'maxQueuedJobs'>,
   { ids = newIds, bases }: { readonly ids?: Ids; readonly bases?: SharedMaps | undefined } = {},
 ): Promise<JobRecord> {
   checkAllowed(spec, tenant);
@@ -66,19 +65,18 @@ async function submitSpec(
   id: string,
   spec: JobSpec,
   tenant: Account,
-  deps: Pick<SubmitDeps, 'store' | 'pools' | 'dispatch' | 'sealingKey'> & {
+  deps: Pick<SubmitDeps, 'store' | 'pools' | 'sealingKey'> & {
     readonly bases?: SharedMaps | undefined;
   },
 ): Promise<JobRecord> {
-  const { store, pools, dispatch, sealingKey, bases } = deps;
+  const { store, pools, sealingKey, bases } = deps;
   const placed = await pools.decide((known) => choosePool(spec, known, tenant.settings.pools));
   const secret = spec.callback?.secret;
   const sealedCallbackSecret = secret === undefined ? undefined : seal(sealingKey, secret, id);
-  const created = await store.create(id, spec, {
+  const record = await store.create(id, spec, {
     ...{ tenant, ...placed, sealedCallbackSecret, bases },
     maxStoredBytes: tenant.maxStoredBytes,
   });
-  if (created.dispatch) await dispatch([created]);
-  if (!created.record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
-  return created.record;
+  if (!record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
+  return record;
 }

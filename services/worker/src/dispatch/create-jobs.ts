@@ -1,5 +1,5 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import { BatchStore, createDispatcher, JobStore } from '@slipway/control-plane/jobs';
+import { BatchStore, Dispatch, JobStore } from '@slipway/control-plane/jobs';
 import { createBuildQueues } from '@slipway/control-plane/queues';
 import type { Logger } from '@slipway/shared/logger';
 import type { WorkerConfig } from '../config.js';
@@ -17,10 +17,8 @@ export function createJobs({ cell, config, logger }: JobsOptions) {
   const { redis, keys, now, faults } = cell;
   const { quarantineAfter, queueTimeoutMs } = config;
   const builds = createBuildQueues({ redis, keys });
-  const store: JobStore = new JobStore({
-    ...{ redis, keys, now, faults, quarantineAfter, queueTimeoutMs },
-    onReleased: (jobs) => void dispatch(jobs),
-  });
-  const dispatch = createDispatcher({ store, builds, logger });
-  return { store, builds, batches: new BatchStore({ redis, keys, now, faults }) };
+  const dispatch = new Dispatch({ redis, keys, builds, logger });
+  const shared = { redis, keys, now, faults, dispatch };
+  const store = new JobStore({ ...shared, quarantineAfter, queueTimeoutMs });
+  return { store, builds, dispatch, batches: new BatchStore(shared) };
 }

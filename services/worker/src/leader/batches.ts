@@ -6,8 +6,6 @@ import type { Duty } from './leader.js';
 interface BatchesOptions {
   readonly batches: BatchStore;
   readonly store: Pick<JobStore, 'cancel'>;
-  /** Takes a job out of the queue, if it waits there. */
-  readonly dequeue: (id: string) => Promise<unknown>;
   readonly logger: Logger;
 }
 
@@ -40,7 +38,7 @@ export class Batches implements Duty {
 
   /** Returns how many jobs it canceled. A batch whose record cannot be read holds up no other. */
   async #cancel(id: string, most: number): Promise<number> {
-    const { batches, store, dequeue } = this.#options;
-    return (await onlyReadable([cancelStopped({ id, batches, store, dequeue, most })]))[0] ?? 0;
+    const { batches, store } = this.#options;
+    return (await onlyReadable([cancelStopped({ id, batches, store, most })]))[0] ?? 0;
   }
 }

@@ -50,7 +50,7 @@ export function createLeader(options: DutiesOptions): Leader {
 function dutiesOf(options: DutiesOptions): Duty[] {
   const { cell, config, jobs, fleet, webhooks, blobs, isolation, tally, metrics, logger } = options;
   const { redis, keys, now, faults } = cell;
-  const { store, builds, batches } = jobs;
+  const { store, builds, batches, dispatch } = jobs;
   const { registry, discovery } = fleet;
   const { endpoints, deliveries, queue } = webhooks;
   const sealingKey = deriveKeys(config, 'payload secrets');
@@ -59,8 +59,8 @@ function dutiesOf(options: DutiesOptions): Duty[] {
     new HealthDuty({ registry, discovery, dispatcher: fleet.agent, logger }),
     new Capacity({ registry, builds, logger }),
     new QueueDepth({ registry, store, tally }),
-    new Reconciler({ redis, keys, store, builds, now, metrics, logger }),
-    new Batches({ batches, store, dequeue: (id) => builds.remove(id), logger }),
+    new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),
+    new Batches({ batches, store, logger }),
     new Retention({
       ...{ store, blobs, now, logger, config: config.retention },
       budget: new RemovalBudget({ redis, keys, of: 'jobs' }),

@@ -1,5 +1,4 @@
-import type { JobStore } from '@slipway/control-plane/jobs';
-import type { BuildQueues } from '@slipway/control-plane/queues';
+import type { Dispatch, DispatchJob, JobStore } from '@slipway/control-plane/jobs';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { WorkerMetrics } from '../metrics.js';
@@ -8,8 +7,8 @@ import type { Duty } from './leader.js';
 interface ReconcilerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly store: Pick<JobStore, 'dispatched' | 'dispatchable' | 'expire' | 'wakeTenants' | 'wakeRegistries'>;
-  readonly builds: Pick<BuildQueues, 'add' | 'missing'>;
+  readonly store: Pick<JobStore, 'expire' | 'wakeTenants' | 'wakeRegistries'>;
+  readonly dispatch: Pick<Dispatch, 'undispatched' | 'restore' | 'restoreMissing'>;
   /** Redis' time in milliseconds. */
   readonly now: () => number;
   readonly metrics: Pick<WorkerMetrics, 'reconciled'>;
@@ -41,18 +40,17 @@ export class Reconciler implements Duty {
   }
 
   async run(): Promise<void> {
-    const { redis, keys, store, now } = this.#options;
-    const before = now() - dispatchGraceMs;
-    const late = await redis.zrangebyscore(keys.undispatched, '-inf', before, 'LIMIT', 0, pageSize);
-    await this.#add(late, 'undispatched');
-    await this.#add(await this.#missing(await this.#nextQueued()), 'queued');
+    const { redis, keys, store, dispatch, now } = this.#options;
+    const late = await dispatch.undispatched(now() - dispatchGraceMs, pageSize);
+    this.#note(await dispatch.restore(late), 'undispatched');
+    this.#note(await dispatch.restoreMissing(await this.#nextQueued()), 'queued');
     await store.expire();
     await store.wakeTenants();
     await store.wakeRegistries();
     let after = '-';
     for (;;) {
       const running = await redis.zrangebylex(keys.index('state:running'), after, '+', 'LIMIT', 0, pageSize);
-      await this.#add(await this.#missing(running), 'running');
+      this.#note(await dispatch.restoreMissing(running), 'running');
       if (running.length < pageSize) return;
       after = `(${running.at(-1)}`;
     }
@@ -69,16 +67,8 @@ export class Reconciler implements Duty {
     return page;
   }
 
-  async #missing(ids: string[]): Promise<string[]> {
-    return ids.length === 0 ? [] : await this.#options.builds.missing(ids);
-  }
-
-  async #add(ids: string[], finding: 'undispatched' | 'queued' | 'running'): Promise<void> {
-    const { builds, store, metrics, logger } = this.#options;
-    if (ids.length === 0) return;
-    const jobs = await store.dispatchable(ids);
-    await builds.add(jobs);
-    await store.dispatched(ids);
+  #note(jobs: readonly DispatchJob[], finding: 'undispatched' | 'queued' | 'running'): void {
+    const { metrics, logger } = this.#options;
     if (jobs.length === 0) return;
     metrics.reconciled.inc({ finding }, jobs.length);
     logger.info({ finding, count: jobs.length, first: jobs[0]?.id }, 'put back into the queue');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { JobStore, toJob } from '@slipway/control-plane/jobs';
+import { Dispatch, JobStore, toJob } from '@slipway/control-plane/jobs';
 import { logBlobKey } from '@slipway/control-plane/logs';
 import { type BuildQueues, createBuildQueues } from '@slipway/control-plane/queues';
 import { freePort } from '@slipway/local';
@@ -74,8 +74,10 @@ export async function createInstallation(
   const keys = redisKeys(redisPrefix);
   const redis = connectRedis({ url: redisUrl, name: 'test', logger, cleanups, mode: 'patient' });
   const blobs = await openBlobStore(`file://${folder}`);
-  const store = new JobStore({ redis, keys, onReleased: (jobs) => void builds.add(jobs), tracing });
   const builds = createBuildQueues({ redis, keys });
+  const dispatch = new Dispatch({ redis, keys, builds, logger });
+  const store = new JobStore({ redis, keys, dispatch, tracing });
+  const withoutQueue = new JobStore({ redis, keys, tracing });
   const limits = { maxArchiveBytes: 1e6, maxBytes: 1e6, maxFiles: 100, maxRatio: 100 };
   const sources = createSourceStore({ blobs, limits });
   const upload = async (files: Files) => (await sources.ingest(archiveOf(files))).digest;
@@ -100,7 +102,7 @@ export async function createInstallation(
     job,
     async record(changes = {}) {
       const id = newId('job');
-      await store.create(id, spec(changes), { tenant });
+      await withoutQueue.create(id, spec(changes), { tenant });
       return id;
     },
     async create(id, changes, options) {
@@ -108,9 +110,7 @@ export async function createInstallation(
     },
     async submit(changes = {}) {
       const id = newId('job');
-      const created = await store.create(id, spec(changes), { tenant });
-      await builds.add([created]);
-      await store.dispatched([id]);
+      await store.create(id, spec(changes), { tenant });
       return id;
     },
     async ended(id) {

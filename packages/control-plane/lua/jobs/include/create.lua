@@ -2,7 +2,7 @@
 -- is the tag of the job that started last. Within the span of a tenant's waiting jobs, the position of a job is the share of known build times that are longer than
 -- its own: the longest builds go first, and no other tenant waits longer for them. An unknown time counts as the median.
 -- A build is skipped only when no other job builds, or has built, another image under that reference.
--- Returns {'ok', priority, 1 when the job may go to the queue}. A lower priority is earlier. BullMQ takes priorities up to 2^21.
+-- A lower priority is earlier. BullMQ takes priorities up to 2^21.
 
 -- Returns whether each reference still holds the image that `built_job` pushed, and no other job pushes there now. `in_flight` is the job in flight for the image, and
 -- its build key.
@@ -69,8 +69,7 @@ create_job = function(job, a)
       grow(job.key, tenant, #built[2])
       remember_function(job, built[2], built[4])
       change(job, false, 'succeeded', 'job.succeeded')
-      part_ended(job, 'succeeded')
-      return { 'ok', 1, 0 }
+      return part_ended(job, 'succeeded')
     end
   end
   last = math.max(virtual, last) + 1 / weight
@@ -88,8 +87,7 @@ create_job = function(job, a)
     if in_flight[2] == build_key and not get(job_of(in_flight[1]), 'cancel_requested') then
       redis.call('HSET', job.key, 'parked', 'shared', 'shares', in_flight[1])
       redis.call('SADD', keys.sharers(in_flight[1]), job.id)
-      change(job, false, 'queued', 'job.queued')
-      return { 'ok', priority, 0 }
+      return change(job, false, 'queued', 'job.queued')
     end
   end
   if pushes_to then redis.call('HSET', keys.flight(image_in_tenant), 'job', job.id, 'key', build_key) end
@@ -97,9 +95,8 @@ create_job = function(job, a)
     redis.call('HSET', job.key, 'parked', 'batch')
     redis.call('ZADD', keys.batchParked(batch), priority, job.id)
   elseif not a.parts then
-    redis.call('ZADD', keys.undispatched, now, job.id)
+    enqueue(job)
   end
   change(job, false, 'queued', 'job.queued')
   if not batch and a.parts then release(job) end
-  return { 'ok', priority, (batch or a.parts) and 0 or 1 }
 end

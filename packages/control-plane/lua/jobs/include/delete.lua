@@ -1,4 +1,4 @@
---- @include "jobs/include/job"
+--- @include "jobs/include/queue"
 --- @include "stored/include/values"
 
 local function delete_record(job)

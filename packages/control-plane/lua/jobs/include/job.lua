@@ -7,12 +7,6 @@
 --
 -- Scripts never decode JSON: users can write any text, and an exception in the middle of a script leaves half of its writes.
 
--- Jobs that this operation releases to the queues: {id, priority, pool}, …
-local released = {}
-
--- Returns the reply of an operation: its outcome, and the jobs that it releases to the queues.
-local function reply(outcome) return { outcome, released } end
-
 local function job_of(job_id) return { id = job_id, key = keys.job(job_id) } end
 local function get(job, field) return redis.call('HGET', job.key, field) end
 

@@ -13,7 +13,7 @@ end
 local function park_for_registry(job, host)
   verify(job)
   redis.call('HSET', job.key, 'parked', 'registry')
-  redis.call('ZREM', keys.undispatched, job.id)
+  forget_undispatched(job)
   redis.call('ZADD', keys.registryParked(host), get(job, 'priority'), job.id)
   redis.call('ZADD', keys.registries, 'NX', now, host)
 end

@@ -1,4 +1,5 @@
 --- @include "jobs/include/verify"
+--- @include "jobs/include/queue"
 --- @include "functions/include/record"
 -- The steps that end a job, release it, and release the jobs that wait for it.
 --
@@ -33,10 +34,9 @@ local function begin_parts(job)
   redis.call('HSET', job.key, 'parked', 'parts', 'parts_left', #parts)
   for _, part in ipairs(parts) do
     local p = strings_of(part)
-    local made = create_job(job_of(p[1]), { spec = p[3], shared = p[7], tenant = f[1], weight = tonumber(f[2]), class = tonumber(f[3]),
+    create_job(job_of(p[1]), { spec = p[3], shared = p[7], tenant = f[1], weight = tonumber(f[2]), class = tonumber(f[3]),
       expected = p[5], references = words_of(p[6]), build_key = p[4], reuse = f[4],
       pool = p[2], indexes = { unpack(p, 8) }, stored = #part + part_bytes, part_of = job.id, trace = f[5] or nil })
-    if made[3] == 1 then released[#released + 1] = { p[1], made[2], p[2] } end
   end
 end
 
@@ -44,8 +44,7 @@ local function release(job)
   redis.call('HDEL', job.key, 'parked', 'shares')
   local f = redis.call('HMGET', job.key, 'parts', 'parts_left')
   if f[1] and f[2] ~= '0' then return begin_parts(job) end
-  redis.call('ZADD', keys.undispatched, now, job.id)
-  released[#released + 1] = { job.id, get(job, 'priority'), pool_of(job) }
+  enqueue(job)
 end
 
 --- @include "jobs/include/registry"
@@ -74,7 +73,7 @@ local function wait_for_tenant(job)
   local room = room_of(tenant)
   if not room or room > 0 then return false end
   redis.call('HSET', job.key, 'parked', 'tenant')
-  redis.call('ZREM', keys.undispatched, job.id)
+  forget_undispatched(job)
   redis.call('ZADD', keys.tenantParked(tenant), get(job, 'priority'), job.id)
   redis.call('ZADD', keys.parkedTenants, 0, tenant)
   return true
@@ -222,7 +221,7 @@ settle = function(job, from, to)
   end
   redis.call('HSET', job.key, 'finished_at', whole(now))
   redis.call('HDEL', job.key, 'retry_at', 'parked', 'shares')
-  redis.call('ZREM', keys.undispatched, job.id)
+  if from == 'queued' and not parked then withdraw(job) else forget_undispatched(job) end
   redis.call('PEXPIRE', keys.log(job.id), 300000)
   local log_bytes = get(job, 'log_bytes')
   if log_bytes then

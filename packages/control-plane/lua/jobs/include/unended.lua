@@ -1,4 +1,5 @@
 --- @include "jobs/include/verify"
+--- @include "jobs/include/queue"
 -- Defines `job`, the job of the arguments, and its `state`. Replies at once when the job is missing or has ended.
 local job = job_of(args.id)
 local state = get(job, 'state')
