@@ -1,5 +1,5 @@
 import { ReplicaRegistry } from '@slipway/control-plane/replicas';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { held, type Replica, startReplica, stream, success } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';
 
@@ -44,10 +44,14 @@ describe('a replica whose engine is dead', () => {
   });
 
   it('is not called while no other is there; jobs wait, and succeed when the engine is back', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error) => warnings.push(name);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
     const both = [await replica(), await replica()];
     for (const each of both) each.setEngineDead(true);
     await installation.startWorker(both.map(({ url }) => `${url}#max=2`));
-    const ids = await submitMany(6);
+    const ids = await submitMany(15);
     for (const each of both) await expect.poll(async () => (await stateOf(each))?.readiness).toBe('broken');
     const calls = both.map(({ payloads }) => payloads.length);
     for (const count of calls) expect(count).toBeLessThanOrEqual(fewCalls);
@@ -59,6 +63,7 @@ describe('a replica whose engine is dead', () => {
     expect(both.map(({ payloads }) => payloads.length)).toEqual(calls);
     for (const each of both) each.setEngineDead(false);
     expect(await outcomes(ids)).toEqual(ids.map(() => ['succeeded']));
+    expect(warnings).toEqual([]);
   });
 
   it('that says ready all the same is found by the calls: its circuit opens at the first', async () => {

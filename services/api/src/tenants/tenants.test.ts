@@ -407,7 +407,7 @@ describe('tokens', () => {
       redisPrefix: fleet.api.prefix,
       payloadSecret: new Secret('payload'),
     };
-    await addTenants(at, [{ name, token: `old-${name}`, expiresAt: Date.now() - 1 }]);
+    await addTenants(at, [{ name, token: `old-${name}`, expiresAt: Date.now() - 60_000 }]);
     expect(await code(say('GET', '/v1/me', undefined, `old-${name}`))).toEqual([401, 'unauthorized']);
   });
 

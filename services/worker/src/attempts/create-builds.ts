@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Cell } from '@slipway/control-plane/cell';
 import type { Tally } from '@slipway/control-plane/stats';
 import type { BlobStore } from '@slipway/shared/blobs';
@@ -43,6 +44,8 @@ export function createBuilds(options: BuildsOptions): Builds {
   const { tally, metrics, tracing, logger } = options;
   const { redis, keys, now, processName: workerName } = cell;
   const stopping = new AbortController();
+  // Each waiting job listens, so this number is not a leak.
+  setMaxListeners(0, stopping.signal);
   const attempts = new Attempts({
     ...{ redis, keys, now, blobs, isolation, interruptions, workerName, tracing, metrics, tally, logger },
     store: jobs.store,
