@@ -2,11 +2,8 @@ import { hash } from 'node:crypto';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { errorRow, type FieldError, SlipwayError, shownValue } from '@slipway/shared/errors';
 import type { GitHeads } from '../git/git-sources.js';
-import { checkCallback } from '../jobs/resolve/callback.js';
-import { resolveSecrets } from '../jobs/resolve/secrets.js';
-import { resolveVcs } from '../jobs/resolve/vcs.js';
-import { type ResolveDeps, resolveFiles } from '../jobs/resolve.js';
-import { type Account, usualPriority } from '../tenants/account.js';
+import { findFiles, type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
+import type { Account } from '../tenants/account.js';
 
 /** Limit of sources fetched at once. */
 const atOnce = 8;
@@ -69,23 +66,12 @@ export async function resolveItems(
     for (const items of queue) {
       const first = requests[items[0] as number] as JobRequest;
       try {
-        const files = await resolveFiles(first, tenant, deps, heads);
-        const check = deps.contexts.of(files);
+        const found = await findFiles(first, tenant, deps, heads);
         for (const at of items) {
           if (refused.length >= maxItemErrors) return;
-          const { secrets, vcs, ...whole } = requests[at] as JobRequest;
-          const { source: _source, template: _template, laid_over: _laidOver, ...rest } = whole;
           try {
-            checkCallback(rest.callback, tenant.name, deps.egressAllow);
-            await check(rest.dockerfile);
-            const priority = rest.priority ?? usualPriority(tenant);
-            specs[at] = {
-              ...rest,
-              priority,
-              ...files,
-              ...resolveVcs(vcs, files.source),
-              ...resolveSecrets(secrets, tenant.name),
-            };
+            const request = requests[at] as JobRequest;
+            specs[at] = await resolveRequest(request, tenant, deps, async () => found);
           } catch (error) {
             if (!(error instanceof SlipwayError)) throw error;
             for (const each of itemErrors(at, error)) refused.push([at, each]);

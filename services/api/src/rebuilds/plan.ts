@@ -16,6 +16,7 @@ import type { SourceStore } from '@slipway/source';
 import { selectFunctions } from '../functions/select.js';
 import { type ContextChecks, contextErrors } from '../jobs/resolve/context.js';
 import { resolveTemplate } from '../jobs/resolve/template.js';
+import { toSpec } from '../jobs/resolve.js';
 import { type ImagePattern, imagePattern } from './image-pattern.js';
 
 export interface PlanDeps {
@@ -155,7 +156,7 @@ interface Changes {
 }
 
 function changed({ name, spec }: FunctionRecord, { request, image, tags, template }: Changes): JobSpec {
-  const { template: _template, tags: _tags, ...rest } = spec;
+  const { source, template: _template, secrets, vcs, tags: _tags, ...rest } = spec;
   const { dockerfile, target, no_cache, pull } = request;
   const options = Object.entries({ dockerfile, target, no_cache, pull }).filter(
     ([, value]) => value !== undefined,
@@ -165,7 +166,7 @@ function changed({ name, spec }: FunctionRecord, { request, image, tags, templat
   const references = tags
     ? tags.map((tag) => tag({ function: name, image: spec.image }))
     : (spec.tags ?? []).filter((tag) => canonicalImage(tag) !== canonicalImage(own));
-  const result = jobSpecSchema.safeParse({
+  const fields = {
     ...rest,
     ...Object.fromEntries(options),
     ...(references.length > 0 && { tags: references }),
@@ -179,8 +180,8 @@ function changed({ name, spec }: FunctionRecord, { request, image, tags, templat
     priority: request.priority,
     skip_if_unchanged: request.skip_if_unchanged,
     force: false,
-    ...(template && { template }),
-  });
+  };
+  const result = jobSpecSchema.safeParse(toSpec(fields, { source, template, secrets, vcs }));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw invalid(`/${issue?.path.join('/') ?? ''}`, `of ${name} ${issue?.message ?? 'would be wrong'}`);
