@@ -1,8 +1,9 @@
 import type { Client } from '@slipway/client';
-import type { Terminal } from '../terminal/terminal.js';
+import type { Screen, Terminal } from '../terminal/terminal.js';
 import type { BatchView } from './batch-view.js';
 import { createLiveView } from './live-view.js';
-import { createPlainView } from './plain-view.js';
+import type { BatchProgress } from './progress.js';
+import { countsText, endText, leftText } from './text.js';
 
 interface ViewOptions {
   readonly terminal: Terminal;
@@ -31,4 +32,26 @@ export function createView({ terminal, client, json, quiet }: ViewOptions): Batc
     };
   }
   return err.isTty ? createLiveView({ screen: err, client }) : createPlainView({ screen: err });
+}
+
+const summaryMs = 30_000;
+
+/** The view for a file or a CI log: a line when a job has ended, and the counts now and then. */
+function createPlainView({ screen }: { readonly screen: Screen }): BatchView {
+  let latest: BatchProgress | undefined;
+  const timer = setInterval(() => {
+    if (latest) screen.line(`${countsText(screen, latest.counts)}${leftText(latest.batch, Date.now())}`);
+  }, summaryMs);
+  return {
+    update(progress) {
+      latest = progress;
+    },
+    ended(job, { counts }) {
+      const done = counts.succeeded + counts.failed + counts.canceled;
+      const place = `[${String(done).padStart(String(counts.total).length)}/${counts.total}]`;
+      screen.line(`${place} ${job.name} ${endText(job)}`);
+    },
+    note: (text) => screen.line(text),
+    close: () => clearInterval(timer),
+  };
 }

@@ -1,10 +1,16 @@
 import { lstat, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLinkTarget, walkContext } from '@slipway/source';
+import {
+  folderContext,
+  ignoreFileNames,
+  insideContext,
+  readIgnoreRules,
+  readLinkTarget,
+  walkContext,
+} from '@slipway/source';
 import { CommandError, usage } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
-import { findDockerfile } from './dockerfile.js';
-import { neededFiles, readRules } from './ignore.js';
+import { dockerfileNames, findDockerfile } from './dockerfile.js';
 
 /** The files of a build context. */
 export interface BuildContext {
@@ -74,4 +80,40 @@ async function realFolder(folder: string): Promise<string> {
     remedy: 'Name the folder that holds the Dockerfile.',
     exitCode: exitCodes.usage,
   });
+}
+
+type IgnoreRules = Awaited<ReturnType<typeof readIgnoreRules>>;
+
+interface ContextFiles {
+  /** The folder of the build context, an absolute path. */
+  readonly folder: string;
+  /** The path of the Dockerfile within the context. */
+  readonly dockerfile: string;
+}
+
+/** Returns the rules of the context's ignore file. Throws a `CommandError` that names the invalid line. */
+async function readRules({ folder, dockerfile }: ContextFiles): Promise<IgnoreRules> {
+  return usage(() => readIgnoreRules({ context: folderContext(folder), dockerfile }));
+}
+
+/**
+ * Returns the files that the builder needs even if the rules exclude them, as with `docker build`: the Dockerfile, the ignore files,
+ * and the targets of their links within the context, with the links and folders on the way. The builder applies the rules again, so
+ * `COPY` does not see excluded files.
+ */
+async function neededFiles({ folder, dockerfile }: ContextFiles): Promise<string[]> {
+  const context = folderContext(folder);
+  const passed = new Set<string>();
+  const passing = {
+    ...context,
+    async entry(path: string) {
+      const found = await context.entry(path);
+      if (found) passed.add(path);
+      return found;
+    },
+  };
+  for (const name of [...dockerfileNames(dockerfile), ...ignoreFileNames(dockerfile)]) {
+    await insideContext(passing, name);
+  }
+  return [...passed];
 }

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { temporaryFolder } from '@slipway/local';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeFiles } from '../testing/stack-project.js';
-import { buildArguments, mergeLists } from './build-arguments.js';
 import { gitFacts, imageName, type TagMode } from './image-name.js';
+import { buildArguments, mergeLists } from './plan.js';
 import { wildcard } from './shell-pattern.js';
 
 describe('build arguments', () => {

@@ -4,7 +4,14 @@ import type { CommandContext, CommonOptions } from '../command-context.js';
 import { type ExitCode, exitCodesHelp } from '../exit-codes.js';
 import { list, whole } from '../parse.js';
 import { createPayloadSecret, deletePayloadSecret, listPayloadSecrets } from './payload-secrets.js';
-import { deleteTenant, listTenants, type SetTenantOptions, setTenant, showTenant } from './tenants.js';
+import {
+  deleteTenant,
+  listTenants,
+  type SetTenantOptions,
+  setTenant,
+  showTenant,
+  whoami,
+} from './tenants.js';
 import {
   type CreateTokenOptions,
   createToken,
@@ -13,7 +20,6 @@ import {
   listTokens,
   revokeToken,
 } from './tokens.js';
-import { whoami } from './whoami.js';
 
 interface TenantCommandsOptions {
   readonly program: Command;

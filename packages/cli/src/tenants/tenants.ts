@@ -1,15 +1,16 @@
+import { readFile } from 'node:fs/promises';
 import { ApiError, type Client, type Tenant, type TenantSettings } from '@slipway/client';
 import type { PriorityClass } from '@slipway/shared/contracts';
 import { formatBytes } from '@slipway/shared/formatting';
+import { parse } from 'yaml';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
-import { table } from '../terminal/text.js';
-import { readSettings } from './settings-file.js';
+import { shown, table } from '../terminal/text.js';
 
 /** Returns the facts about a tenant as rows. */
-export function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[][] {
+function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[][] {
   const of = (
     most: number | undefined,
     used: number | undefined,
@@ -196,5 +197,44 @@ export async function deleteTenant(
   await client.deleteTenant({ name });
   if (options.json) out.line(JSON.stringify({ name }));
   else err.line(`${name} is gone, with its tokens, payload secrets and webhook endpoints. Its jobs stay.`);
+  return exitCodes.ok;
+}
+
+/** Reads the settings of a tenant from a YAML or JSON file. The server validates them. */
+async function readSettings(path: string): Promise<TenantSettings> {
+  const refuse = (what: string) =>
+    new CommandError({ message: `${path} cannot be used: ${what}`, exitCode: exitCodes.usage });
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw refuse(error.code === 'ENOENT' ? 'file not found' : String(error.code));
+  });
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    throw refuse((error as Error).message);
+  }
+  if (value === null || typeof value !== 'object') throw refuse('it does not hold settings');
+  return value as TenantSettings;
+}
+
+/** Shows the tenant of the token, its rights and its usage. */
+export async function whoami(
+  options: CommonOptions,
+  { terminal: { out }, env }: CommandContext,
+): Promise<ExitCode> {
+  const client = await connect({ options, env });
+  const { tenant, token } = await client.whoami();
+  if (options.json) {
+    out.line(JSON.stringify({ tenant, token }));
+    return exitCodes.ok;
+  }
+  out.line(tenant.name);
+  const facts = [
+    ['  token', token.description === undefined ? token.id : `${token.id}, ${shown(token.description)}`],
+    ['  scopes', token.scopes.join(', ')],
+    ['  expires', token.expires_at ?? 'never'],
+    ...tenantFacts(tenant),
+  ];
+  for (const row of table(facts)) out.line(row);
   return exitCodes.ok;
 }

@@ -24,11 +24,9 @@ import {
   type UpdateOptions,
   updateWebhook,
 } from './endpoints.js';
-import { events } from './events.js';
 import { apiFormats, formatOptions } from './format.js';
-import { httpUrl } from './http-url.js';
 import type { ListenOptions } from './listen.js';
-import { since } from './since.js';
+import { events, httpUrl, since } from './parse.js';
 
 interface WebhookCommandsOptions {
   readonly program: Command;

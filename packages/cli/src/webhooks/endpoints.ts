@@ -6,8 +6,8 @@ import { connect } from '../connection/connection.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import type { Screen } from '../terminal/terminal.js';
 import { shown, table } from '../terminal/text.js';
-import { eventsText } from './events.js';
 import { type FormatOptions, formatOf } from './format.js';
+import { eventsText } from './parse.js';
 import { secretFrom } from './secret.js';
 import { formatText, webhookState } from './text.js';
 

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { events, eventsText } from './events.js';
 import { formatOf } from './format.js';
-import { httpUrl } from './http-url.js';
-import { since } from './since.js';
+import { events, eventsText, httpUrl, since } from './parse.js';
 
 describe('since', () => {
   test.each([

@@ -1,7 +1,7 @@
 import type { Batch, Client, LiveJob } from '@slipway/client';
 import { expect, it } from 'vitest';
 import { type Cell, mergeCells, patchCells, readCells } from './batch-jobs.js';
-import { compareRuns, runBefore } from './compare.js';
+import { compareRuns, runBefore } from './comparison.js';
 
 const cell = (id: string, state: Cell['state'], name = id): Cell => ({
   id,

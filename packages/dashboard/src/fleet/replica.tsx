@@ -1,12 +1,11 @@
 import type { Builder, Stats } from '@slipway/client';
-import { engineFacts } from '@slipway/shared/contracts';
+import { engineFacts, type ReplicaCondition, replicaCondition } from '@slipway/shared/contracts';
 import { count, percent } from '@slipway/shared/formatting';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Button } from '../components/button.js';
 import { describeError } from '../components/error-panel.js';
 import { queryKeys, refresh } from '../live/live-queries.js';
 import { useClient, useScope } from '../session/session-context.js';
-import { conditionOf } from './condition.js';
 import styles from './fleet.module.css';
 
 type Points = NonNullable<Stats['replicas']>[number]['points'];
@@ -135,3 +134,23 @@ function Hour({ points }: { points: Points }) {
     </div>
   );
 }
+
+interface Condition {
+  readonly tone: 'good' | 'warn' | 'bad';
+  readonly sign: string;
+  readonly word: string;
+}
+
+/** Returns how the page shows a replica. */
+const conditionOf = (builder: Builder): Condition => conditions[replicaCondition(builder)];
+
+const conditions: Readonly<Record<ReplicaCondition, Condition>> = {
+  down: { tone: 'bad', sign: '✕', word: 'Down' },
+  broken: { tone: 'bad', sign: '✕', word: 'Broken' },
+  'circuit open': { tone: 'bad', sign: '✕', word: 'Circuit open' },
+  'circuit probing': { tone: 'warn', sign: '?', word: 'Being probed' },
+  draining: { tone: 'warn', sign: '‖', word: 'Draining' },
+  unknown: { tone: 'warn', sign: '?', word: 'Not checked yet' },
+  full: { tone: 'good', sign: '✓', word: 'Full' },
+  up: { tone: 'good', sign: '✓', word: 'Up' },
+};

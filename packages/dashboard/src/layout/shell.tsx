@@ -6,7 +6,7 @@ import { LiveStatus } from '../live/live-status.js';
 import { useSession } from '../session/session-context.js';
 import { Logo } from './logo.js';
 import styles from './shell.module.css';
-import { ThemeSwitch } from './theme-switch.js';
+import { chooseTheme, type ThemeChoice, useThemeChoice } from './theme.js';
 
 const places = [
   { to: '/fleet', name: 'Fleet' },
@@ -58,5 +58,27 @@ export function Shell() {
         </Suspense>
       </main>
     </div>
+  );
+}
+
+const names: Readonly<Record<ThemeChoice, string>> = { system: 'System', light: 'Light', dark: 'Dark' };
+
+function ThemeSwitch() {
+  const choice = useThemeChoice();
+  return (
+    <label className={styles.field}>
+      <span>Colours</span>
+      <select
+        className={styles.select}
+        value={choice}
+        onChange={(event) => chooseTheme(event.target.value as ThemeChoice)}
+      >
+        {Object.entries(names).map(([value, name]) => (
+          <option key={value} value={value}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }

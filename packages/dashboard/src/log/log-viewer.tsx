@@ -1,7 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useLocation, useNavigate } from 'react-router';
-import { formatRange, type LineRange, parseRange } from './line-range.js';
 import type { LogModel, Step } from './log-model.js';
 import { LogLineRow, StepRow } from './log-row.js';
 import { LogTools } from './log-tools.js';
@@ -9,7 +8,6 @@ import styles from './log-viewer.module.css';
 import { type Row, Rows } from './rows.js';
 import { useFollow } from './use-follow.js';
 import type { Log } from './use-log.js';
-import { useOpenSteps } from './use-open-steps.js';
 import { useSearch } from './use-search.js';
 
 interface LogViewerProps {
@@ -221,3 +219,55 @@ function rowClass({
 
 const numberWidth = (lines: number) =>
   ({ '--number-width': `${Math.max(String(lines).length, 3) + 2}ch` }) as Record<string, string>;
+
+/** Lines of a log, counted from 1. */
+interface LineRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Returns the range of a URL hash, `#L12` or `#L12-L40`, else undefined. */
+export function parseRange(hash: string): LineRange | undefined {
+  const match = /^#L(\d{1,9})(?:-L?(\d{1,9}))?$/.exec(hash);
+  if (!match) return undefined;
+  const [one, other] = [Number(match[1]), Number(match[2] ?? match[1])];
+  return one < 1 || other < 1 ? undefined : { from: Math.min(one, other), to: Math.max(one, other) };
+}
+
+export const formatRange = ({ from, to }: LineRange) => (from === to ? `#L${from}` : `#L${from}-L${to}`);
+
+interface OpenStepsOptions {
+  readonly model: LogModel;
+  /** The step at which the job failed. Only this step is open then. */
+  readonly failed: Step | undefined;
+}
+
+interface OpenSteps {
+  readonly isOpen: (step: Step) => boolean;
+  readonly setOpen: (steps: readonly Step[], open: boolean) => void;
+}
+
+/** Returns which steps are open: the reader's choice, else the steps worth reading. */
+function useOpenSteps({ model, failed }: OpenStepsOptions): OpenSteps {
+  const [said, setSaid] = useState({ model, steps: new Map<number, boolean>() });
+  const steps = said.model === model ? said.steps : undefined;
+  const isOpen = useCallback(
+    (step: Step) => {
+      const own = steps?.get(step.index);
+      if (own !== undefined) return own;
+      if (failed) return step === failed;
+      return !step.internal && step.attempt === model.attempts;
+    },
+    [steps, failed, model],
+  );
+  const setOpen = useCallback(
+    (changed: readonly Step[], open: boolean) =>
+      setSaid((before) => {
+        const next = new Map(before.model === model ? before.steps : undefined);
+        for (const { index } of changed) next.set(index, open);
+        return { model, steps: next };
+      }),
+    [model],
+  );
+  return useMemo(() => ({ isOpen, setOpen }), [isOpen, setOpen]);
+}

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatRange, parseRange } from './line-range.js';
+import { formatRange, parseRange } from './log-viewer.js';
 
 it.each([
   ['#L12', { from: 12, to: 12 }, '#L12'],

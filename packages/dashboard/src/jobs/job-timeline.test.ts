@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { timelineOf } from './timeline.js';
+import { timelineOf } from './job-timeline.js';
 
 const at = (seconds: number) => new Date(1_000_000 + seconds * 1_000).toISOString();
 const attempt = (number: number, wait: number, from: number, to?: number) => ({
