@@ -1,16 +1,10 @@
 import type { Job } from '@slipway/shared/contracts';
-import type { Browser, Locator } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dockerfile, makeContext, tarOf } from '../context.js';
 import { type Stack, startStack } from '../stack.js';
 import { type Receiver, startReceiver } from './receiver.js';
 import { openChromium, picture, type SignedIn, seriousFindings, signedIn } from './signed-in.js';
-
-/** Resolves to true when the element scrolls sideways. */
-const isTooWide = (box: Locator) =>
-  box.evaluate(
-    (element: Record<'scrollWidth' | 'clientWidth', number>) => element.scrollWidth > element.clientWidth,
-  );
+import { build as buildJob, isTooWide, submit as submitJob } from './submit.js';
 
 let stack: Stack;
 let browser: Browser;
@@ -26,31 +20,10 @@ afterAll(async () => {
 const open = (options: { colours?: 'light' | 'dark'; width?: number } = {}) =>
   signedIn({ browser, url: stack.url, token: stack.token, ...options });
 
-async function submit(name: string, lines: readonly string[], spec: object = {}): Promise<Job> {
-  const source = await stack.call('/v1/sources', {
-    method: 'POST',
-    body: tarOf(makeContext({ Dockerfile: dockerfile(...lines) })),
-  });
-  const { digest } = (await source.json()) as { digest: string };
-  const answer = await stack.call('/v1/jobs', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      function: name,
-      image: `${stack.registry}/team/${name}:1`,
-      source: { digest },
-      ...spec,
-    }),
-  });
-  expect(answer.status).toBe(202);
-  return (await answer.json()) as Job;
-}
-
-async function build(...given: Parameters<typeof submit>): Promise<Job> {
-  const { id } = await submit(...given);
-  const answer = await stack.call(`/v1/jobs/${id}?wait=60`);
-  return (await answer.json()) as Job;
-}
+const submit = (name: string, lines: readonly string[], spec: object = {}) =>
+  submitJob({ stack, name, lines, spec });
+const build = (name: string, lines: readonly string[], spec: object = {}) =>
+  buildJob({ stack, name, lines, spec });
 
 const failingTest = [
   'RUN echo "added 214 packages in 2s"',
