@@ -200,6 +200,7 @@ describe('the fleet', () => {
       .getByText(/[1-8] of 8 slots busy/)
       .first()
       .waitFor();
+    await page.getByRole('heading', { name: 'Jobs a minute' }).waitFor();
     await picture(page, 'dashboard-fleet');
     const [drain] = await page.getByRole('button', { name: /^Drain / }).all();
     await drain?.focus();
