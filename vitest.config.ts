@@ -27,7 +27,16 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, `${files}.conformance.test.ts`],
         },
       },
-      { extends: true, test: { name: 'engines', include: [`${files}.conformance.test.ts`] } },
+      {
+        extends: true,
+        test: {
+          name: 'engines',
+          include: [`${files}.conformance.test.ts`],
+          // Engines spend much time on waiting before they call a registry again.
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
   },
 });

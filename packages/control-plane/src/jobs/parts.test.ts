@@ -318,7 +318,7 @@ describe('any interleaving of transitions of jobs in parts and of the parts', ()
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });

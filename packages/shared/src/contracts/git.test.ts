@@ -112,7 +112,7 @@ describe('a ref', () => {
       fc.property(ref, (text) => {
         expect(takes(text)).toBe(gitTakes(text));
       }),
-      { numRuns: 200 },
+      { numRuns: 80 },
     );
   });
 });

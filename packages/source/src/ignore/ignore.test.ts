@@ -208,7 +208,7 @@ describe('an ignore file', () => {
           await compare(lines.join('\n'), [...new Set(files)]);
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 
