@@ -62,17 +62,39 @@ describe('the build key', () => {
     expect(keyOf({ tags })).toBe(keyOf({ tags: tags.toReversed() }));
   });
 
-  it('does not depend on where, when or for whom the image is built', () => {
-    const elsewhere = {
-      ...{ image: 'r.example/b:2', function: 'fn', pool: 'arm', priority: 'low', timeout: 5 },
-      ...{
-        labels: { a: 'b' },
-        callback: { url: 'https://ci.example/' },
-        force: true,
-        skip_if_unchanged: true,
-      },
-      vcs: { repo: 'acme/shop', sha: 'a'.repeat(40) },
-    };
-    expect(keyOf(elsewhere)).toBe(keyOf());
+  const template = { name: 't', digest: digest('b'), handler_folder: 'function' };
+  const secrets = { key_id: 'k', names: ['n'], sealed: 's' };
+  const git = { url: 'https://git.example/a.git', ref: 'main', commit: 'c'.repeat(40) };
+
+  /** Changes of each field that goes into the image. The type fails when a field is in neither list. */
+  const into = {
+    ...{ source: [{ digest: digest('b') }], build_args: [{ A: '1' }], platforms: [['linux/arm64']] },
+    template: [template, { ...template, digest: digest('c') }, { ...template, handler_folder: '' }],
+    ...{ push: [false], sbom: [true], provenance: [true], secrets: [secrets, { ...secrets, sealed: 't' }] },
+    ...{ dockerfile: ['a/Dockerfile'], target: ['test'], tags: [['r.example/a:2']], no_cache: [true] },
+    ...{ pull: [true], image_labels: [{ a: 'b' }], annotations: [{ a: 'b' }] },
+  };
+  /** Changes of each field that only says where, when or for whom the image is built. */
+  const beside = {
+    ...{ image: ['r.example/b:2'], function: ['fn'], pool: ['arm'], priority: ['low'], timeout: [5] },
+    ...{ labels: [{ a: 'b' }], callback: [{ url: 'https://ci.example/' }], force: [true] },
+    ...{ skip_if_unchanged: [true], vcs: [{ repo: 'acme/shop', sha: 'a'.repeat(40) }] },
+  };
+  const all = { ...into, ...beside } satisfies Record<keyof JobSpec, unknown[]>;
+
+  it('differs for each field that goes into the image, and for no other', () => {
+    const changes = Object.entries(all).flatMap(([name, values]) =>
+      values.map((value) => ({ name, key: keyOf({ [name]: value }) })),
+    );
+    const same = changes.filter(({ key }) => key === keyOf()).map(({ name }) => name);
+    expect(same.toSorted()).toEqual(Object.keys(beside).toSorted());
+    const others = changes.filter(({ name }) => name in into);
+    expect(new Set(others.map(({ key }) => key)).size).toBe(others.length);
+  });
+
+  it('does not depend on the names of what goes into the image', () => {
+    expect(keyOf({ source: { ...least.source, git } })).toBe(keyOf());
+    expect(keyOf({ template: { ...template, name: 'other', uploaded: true } })).toBe(keyOf({ template }));
+    expect(keyOf({ secrets: { ...secrets, key_id: 'l', names: ['m'] } })).toBe(keyOf({ secrets }));
   });
 });

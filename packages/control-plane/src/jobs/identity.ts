@@ -124,15 +124,24 @@ const decidesImage = {
   ...{ callback: false, vcs: false, skip_if_unchanged: false, force: false },
 } satisfies Record<keyof JobSpec, boolean>;
 
-/** Fields of the first version of the key, which must not change. */
-const firstFields: readonly string[] = [
-  ...['source', 'template', 'build_args', 'platforms', 'push', 'secrets', 'sbom', 'provenance'],
-];
+/** The same for the fields of the objects in the first version of the key. */
+const decidesWithin = {
+  source: { digest: true, git: false },
+  template: { digest: true, handler_folder: true, name: false, uploaded: false },
+  secrets: { sealed: true, key_id: false, names: false },
+} satisfies {
+  [Field in 'source' | 'template' | 'secrets']: Record<keyof NonNullable<JobSpec[Field]>, boolean>;
+};
+
+/** Fields of the first version of the key, which must not change. Other fields follow as pairs of name and value. */
+const firstFields: ReadonlySet<string> = new Set<keyof JobSpec>([
+  ...(['source', 'template', 'build_args', 'platforms'] as const),
+  ...(['push', 'secrets', 'sbom', 'provenance'] as const),
+]);
 
 /** Returns a digest of everything that goes into an image: two jobs with the same digest give the same image. */
 export function buildKey(spec: JobSpec, pool: string): string {
   const { source, template, build_args, platforms, push, secrets, sbom, provenance } = spec;
-  const laid = template && [template.digest, template.handler_folder];
   // Without a platform each builder uses its own, so each pool builds another image.
   const own = platforms.length === 0 && pool !== defaultPool ? [pool] : [];
   const later = laterFields(spec);
@@ -140,22 +149,30 @@ export function buildKey(spec: JobSpec, pool: string): string {
     'sha256',
     JSON.stringify([
       ...[
-        source.digest,
-        laid,
+        deciding(source, decidesWithin.source),
+        deciding(template, decidesWithin.template),
         sortedEntries(build_args),
         platforms.map(normalPlatform).sort(),
         push,
-        secrets?.sealed,
+        deciding(secrets, decidesWithin.secrets),
       ],
       ...[sbom, provenance, ...own, ...(later.length > 0 ? [later] : [])],
     ]),
   );
 }
 
+/** Returns the values of the fields that decide: a single one as it is, several as a list. */
+function deciding<T extends object>(object: T | undefined, decides: Record<keyof T, boolean>): unknown {
+  if (!object) return undefined;
+  const names = (Object.keys(decides) as (keyof T)[]).filter((name) => decides[name]);
+  const values = names.map((name) => object[name]);
+  return values.length === 1 ? values[0] : values;
+}
+
 /** Returns the later fields. Omits options that are unset or empty, so that the key stays the same without them. */
 function laterFields(spec: JobSpec): [name: string, value: unknown][] {
   return Object.entries(decidesImage)
-    .filter(([name, decides]) => decides && !firstFields.includes(name))
+    .filter(([name, decides]) => decides && !firstFields.has(name))
     .flatMap(([name]): [string, unknown][] => {
       const value = spec[name as keyof JobSpec];
       if (Array.isArray(value)) return value.length > 0 ? [[name, value.toSorted()]] : [];
