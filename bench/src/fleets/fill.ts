@@ -53,7 +53,7 @@ export async function finishAll({ store }: Records, ids: readonly string[]): Pro
   for (let at = 0; at < ids.length; at += batch) {
     await Promise.all(
       ids.slice(at, at + batch).map(async (id) => {
-        await store.start(id, { token: id, worker: 'bench-1-1', replica, suspects: true });
+        await store.start(id, { token: id, worker: 'bench-1-1', replica, takesSuspects: true });
         const result = { image: 'registry.test/stored/function:1', duration_ms: 30_000 };
         await store.finish(id, id, { state: 'succeeded', result });
       }),

@@ -200,7 +200,7 @@ describe('a worker', () => {
       token: 'another',
       worker: 'another',
       replica: 'http://b0',
-      suspects: true,
+      takesSuspects: true,
     });
     slow.release();
     await worker.stop();
@@ -329,7 +329,7 @@ describe('the reconciler', () => {
       token: 'lost',
       worker: 'lost',
       replica: 'http://b0',
-      suspects: true,
+      takesSuspects: true,
     });
     await installation.redis.zrem(installation.keys.undispatched, queued, running);
     await installation.startWorker([builder.url]);

@@ -1,5 +1,4 @@
---- @include "jobs/include/values"
---- @include "jobs/include/settle"
+--- @include "jobs/include/lifecycle"
 --- @include "jobs/include/unended"
 -- Decides whether a worker may work on a job. Ends the job when a newer job has pushed to its image or one of its tags (`superseded`), when it has waited too long
 -- (`expired`), when its batch was stopped, or when a cancel was requested. Parks it when its tenant has no room or its registry does not answer. A record of a newer
@@ -12,7 +11,7 @@ if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema the
 -- Nothing is written before `verify`.
 local function end_as(to, code, detail)
   verify(job)
-  return reply(settle_with(job, state, to, code, detail))
+  return reply(end_job_with_error(job, state, to, code, detail))
 end
 
 local busy, newer, reference = rivals_of(job)
@@ -20,14 +19,14 @@ if state == 'queued' then
   if get(job, 'cancel_requested') then return end_as('canceled', 'canceled', 'The job was canceled.') end
   if newer then return end_as('canceled', 'superseded', 'The newer job ' .. newer .. ' has pushed to ' .. reference .. '.') end
   -- The parts of a job have the same time limit themselves.
-  if get(job, 'parked') ~= 'parts' and now - tonumber(get(job, 'queued_at')) > args.queue_timeout_ms then
+  if parked_for(job) ~= waits_for.parts and now - tonumber(get(job, 'queued_at')) > args.queue_timeout_ms then
     return end_as('failed', 'expired', 'The job waited longer than ' .. args.queue_timeout_ms / 1000 .. ' s.')
   end
   local code, detail = batch_end_of(job)
   if code then return end_as('canceled', code, detail) end
   -- A parked job returns to the queue when it is released.
-  if get(job, 'parked') then return reply({ 'missing' }) end
+  if parked_for(job) then return reply({ 'missing' }) end
 end
 if busy then return reply({ 'wait' }) end
 if state == 'queued' and (wait_for_registry(job, false) or wait_for_tenant(job)) then return reply({ 'missing' }) end
-return reply({ 'ok', redis.call('HGETALL', job.key), redis.call('HGET', keys.homes, get(job, 'expected')), job_values(job) })
+return reply({ 'ok', redis.call('HGETALL', job.key), redis.call('HGET', keys.homeReplicas, get(job, 'expected')), job_values(job) })

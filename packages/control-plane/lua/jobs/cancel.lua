@@ -1,4 +1,4 @@
---- @include "jobs/include/settle"
+--- @include "jobs/include/lifecycle"
 --- @include "jobs/include/unended"
 -- Cancels a job.
 -- Arguments: id.

@@ -15,6 +15,6 @@ for _, oldest in ipairs(redis.call('ZRANGE', index, 0, 1)) do
   if redis.call('EXISTS', keys.batch(oldest)) == 0 then redis.call('ZREM', index, oldest) end
 end
 if f[4] == 'stop' and f[5] ~= '0' then stop_batch(batch, 'job_failed') end
-while release_next_of(batch) do end
+while release_next_of_batch(batch) do end
 end_batch_if_done(batch)
 return reply({ 'ok' })

@@ -1,8 +1,8 @@
---- @include "jobs/include/settle"
+--- @include "jobs/include/lifecycle"
 -- Creates a job.
 -- Arguments: id, spec as JSON, sealed callback secret, tenant, its weight, priority class (0 to 2), the name whose build times to expect, build key,
 -- `skip` (no build when the image was built with the same build key), `share` (no build while a job with the same build key is in progress) or `force`, batch,
--- function, digests of its sources, pool, its parts as JSON and their plan (see jobs/include/settle), trace, values that the record lists, bytes of the record,
+-- function, digests of its sources, pool, its parts as JSON and their plan (see jobs/include/parts), trace, values that the record lists, bytes of the record,
 -- limit of the tenant in bytes, references that the job pushes to, the image first, values, each as hash and text, and indexes.
 -- Outcome: {'ok', record and the values that it lists unless the job belongs to a batch}; {'exists'}; {'closed'} when the batch takes no more jobs;
 -- {'source_gone', source} when a source was removed; {'values_missing'} when the record lists values that are neither stored nor given; {'full', bytes that the

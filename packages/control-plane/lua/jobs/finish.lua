@@ -22,6 +22,6 @@ if args.state == 'succeeded' then
   local references = references_of(job)
   remember(job, references, note_newest(job, references), args.body, args.base_images, args.cached_result)
 end
-settle(job, state, args.state)
+end_job(job, state, args.state)
 note_registry(job, args.registry, args.registry_host)
 return reply({ 'ok' })

@@ -1,4 +1,4 @@
---- @include "jobs/include/settle"
+--- @include "jobs/include/lifecycle"
 --- @include "jobs/include/unended"
 -- Puts a running job back into the queue. Only the holder of the token may requeue it.
 -- Arguments: id, token, outcome and detail of the attempt, whether the attempt counts, ms that the job waits, whether the builder died during it, losses that
@@ -12,7 +12,7 @@ if args.listed then close_attempt(job, args.outcome, args.detail, args.steps, ar
 -- Another attempt would never begin, so the job ends now.
 if get(job, 'cancel_requested') then
   if not args.listed then close_attempt(job, 'canceled', 'The job was canceled.') end
-  settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.')
+  end_job_with_error(job, state, 'canceled', 'canceled', 'The job was canceled.')
   note_registry(job, args.registry, args.registry_host)
   return reply({ 'ok' })
 end

@@ -1,5 +1,4 @@
---- @include "jobs/include/values"
---- @include "jobs/include/settle"
+--- @include "jobs/include/lifecycle"
 --- @include "jobs/include/unended"
 -- Begins an attempt.
 -- Arguments: id, token, worker, replica, losses that quarantine, whether the worker has room for a suspect.
@@ -22,7 +21,7 @@ if state == 'running' then
   leave(job, places.worker)
   leave(job, places.replica)
 end
-if get(job, 'cancel_requested') then return reply(settle_with(job, state, 'canceled', 'canceled', 'The job was canceled.')) end
+if get(job, 'cancel_requested') then return reply(end_job_with_error(job, state, 'canceled', 'canceled', 'The job was canceled.')) end
 if state == 'queued' then
   local code, detail = batch_end_of(job)
   if code then return reply(cancel_queued(job, code, detail)) end
@@ -32,7 +31,7 @@ local busy, newer, reference = rivals_of(job)
 if state == 'queued' and newer then
   return reply(cancel_queued(job, 'superseded', 'The newer job ' .. newer .. ' has pushed to ' .. reference .. '.'))
 end
-if busy or (tonumber(get(job, 'lost')) > 0 and not args.suspects) then
+if busy or (tonumber(get(job, 'lost')) > 0 and not args.takes_suspects) then
   if state == 'running' then back_to_queue(job, state, 0) end
   return reply({ 'wait' })
 end

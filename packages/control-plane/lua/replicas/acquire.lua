@@ -47,8 +47,8 @@ local function impossible(isolation, feature, order)
 end
 
 local function has_suspect(r)
-  r.suspects = r.suspects or live(keys.suspects(r.url))
-  return r.suspects > 0
+  r.suspect_count = r.suspect_count or live(keys.suspectSlots(r.url))
+  return r.suspect_count > 0
 end
 
 local function choose(suspect, home, only_home, isolation, feature, order)
@@ -91,8 +91,8 @@ for i = 1, #args.builds, 7 do
     chosen.load = chosen.load + 1
     redis.call('ZADD', keys.slots(chosen.url), now + args.ttl_ms, lease)
     if suspect then
-      chosen.suspects = 1
-      redis.call('ZADD', keys.suspects(chosen.url), now + args.ttl_ms, lease)
+      chosen.suspect_count = 1
+      redis.call('ZADD', keys.suspectSlots(chosen.url), now + args.ttl_ms, lease)
     end
     replies[#replies + 1] = { chosen.url, chosen.load }
   else

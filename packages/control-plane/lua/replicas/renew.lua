@@ -6,7 +6,7 @@ for i = 1, #args.leases, 2 do
   local lease, url = args.leases[i], args.leases[i + 1]
   if redis.call('ZSCORE', keys.slots(url), lease) then
     redis.call('ZADD', keys.slots(url), 'XX', now + args.ttl_ms, lease)
-    redis.call('ZADD', keys.suspects(url), 'XX', now + args.ttl_ms, lease)
+    redis.call('ZADD', keys.suspectSlots(url), 'XX', now + args.ttl_ms, lease)
   else
     lost[#lost + 1] = lease
   end

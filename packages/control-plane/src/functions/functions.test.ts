@@ -36,7 +36,7 @@ function stores() {
     return id;
   };
   const begin = async (id: string) => {
-    await jobs.start(id, { token: id, worker: 'w', replica: 'http://b', suspects: true });
+    await jobs.start(id, { token: id, worker: 'w', replica: 'http://b', takesSuspects: true });
     return (baseImages?: readonly string[]) =>
       jobs.finish(id, id, { state: 'succeeded', result, baseImages });
   };
@@ -62,7 +62,7 @@ describe('the record of a function', () => {
     expect(known?.built?.spec).not.toHaveProperty('callback');
 
     // A failure does not change the last success.
-    await jobs.start(second, { token: second, worker: 'w', replica: 'http://b', suspects: true });
+    await jobs.start(second, { token: second, worker: 'w', replica: 'http://b', takesSuspects: true });
     const error: JobError = { code: 'build_failed', detail: 'x', log_tail: [] };
     await jobs.finish(second, second, { state: 'failed', error });
     const failed = await functions.get('one', name);
@@ -146,7 +146,7 @@ describe('the histories of functions', () => {
     const first = await submit({ force: true });
     await (await begin(first))();
     const failed = await submit({ force: true });
-    await jobs.start(failed, { token: failed, worker: 'w', replica: 'http://b', suspects: true });
+    await jobs.start(failed, { token: failed, worker: 'w', replica: 'http://b', takesSuspects: true });
     const error: JobError = { code: 'build_failed', detail: 'not "code":"oom"', log_tail: ['"code":"x"'] };
     await jobs.finish(failed, failed, { state: 'failed', error });
     for (let at = 0; at < 5; at++) await submit({ force: true }, { name: 'two', weight: 1 });

@@ -64,7 +64,12 @@ function stores() {
   };
   const begin = async (id: string) => {
     const token = randomUUID();
-    const { outcome } = await store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+    const { outcome } = await store.start(id, {
+      token,
+      worker: 'w',
+      replica: 'http://b',
+      takesSuspects: true,
+    });
     expect(outcome).toBe('started');
     return token;
   };

@@ -20,7 +20,7 @@ afterAll(() => cleanups.run(logger));
 const tenant = { name: 'default', weight: 1 };
 const source = { digest: `sha256:${'a'.repeat(64)}` };
 const parts = ['amd', 'arm'].map((pool) => ({ pool, platforms: [`linux/${pool}64`] }));
-const begin = { token: 't', worker: 'w', replica: 'http://b', suspects: true };
+const begin = { token: 't', worker: 'w', replica: 'http://b', takesSuspects: true };
 const result = { image: 'x', duration_ms: 1 };
 const error = { code: 'build_failed' as const, detail: '', log_tail: [] };
 const specOf = (id: string) => jobSpecSchema.parse({ image: `r.example/${id.slice(4)}:1`, source });

@@ -44,7 +44,7 @@ function newQueue() {
       const at = waiting.findIndex((job) => job.pool === pool);
       const [next] = at < 0 ? [] : waiting.splice(at, 1);
       if (!next) throw new Error('nothing waits');
-      await store.start(next.id, { token: 't', worker: 'w', replica: 'b', suspects: true });
+      await store.start(next.id, { token: 't', worker: 'w', replica: 'b', takesSuspects: true });
       return next.label;
     },
     /** Sets the known build time of a function. */
@@ -126,7 +126,7 @@ describe('a pool', () => {
 
 describe('jobs for one image', () => {
   const image = 'r.example/same:1';
-  const begin = { token: 't', worker: 'w', replica: 'b', suspects: true };
+  const begin = { token: 't', worker: 'w', replica: 'b', takesSuspects: true };
   const newJobs = async (count: number, spec: object = {}) => {
     const { store } = newQueue();
     const ids = Array.from({ length: count }, () => newId('job'));

@@ -29,7 +29,7 @@ async function installation() {
   await store.create(running, spec('a'), { tenant });
   await store.create(sharer, spec('a'), { tenant });
   await store.create(waiting, spec('b'), { tenant });
-  await store.start(running, { token, worker: 'w', replica: 'http://b', suspects: true });
+  await store.start(running, { token, worker: 'w', replica: 'http://b', takesSuspects: true });
   const names = async () => (await redis.keys(`${keys.base.replace(/[{}]/g, '\\$&')}*`)).sort();
   return {
     ...{ keys, store, names },
@@ -52,7 +52,7 @@ const again = newId('job');
 const operations: Record<string, (store: JobStore) => Promise<unknown>> = {
   create: (store) => store.create(created, spec('c'), { tenant }),
   'create a job that shares a build': (store) => store.create(again, spec('a'), { tenant }),
-  start: (store) => store.start(waiting, { token, worker: 'w', replica: 'http://b', suspects: true }),
+  start: (store) => store.start(waiting, { token, worker: 'w', replica: 'http://b', takesSuspects: true }),
   succeed: (store) => store.finish(running, token, { state: 'succeeded', result }),
   fail: (store) => store.finish(running, token, { state: 'failed', error }),
   requeue: (store) =>

@@ -23,7 +23,7 @@ export interface PartPlan {
   readonly platforms: readonly string[];
 }
 
-/** Returns the fields `parts` and `plan` of a record: the list of its parts, and the data to create their jobs. See lua/jobs/include/settle.lua. */
+/** Returns the fields `parts` and `plan` of a record: the list of its parts, and the data to create their jobs. See lua/jobs/include/parts.lua. */
 export function partRecords(whole: WholeJob, parts: readonly PartPlan[], tenant: Tenant) {
   const records = parts.map((part) => ({ ...part, id: newId('job') }));
   return {

@@ -22,7 +22,12 @@ const spec = (changes: object = {}): JobSpec =>
   jobSpecSchema.parse({ image: 'registry.example/team/hello:1', source: { digest }, ...changes });
 
 const tenant = { name: 'default', weight: 1 };
-const begin = (token: string, worker: string) => ({ token, worker, replica: 'http://b0', suspects: true });
+const begin = (token: string, worker: string) => ({
+  token,
+  worker,
+  replica: 'http://b0',
+  takesSuspects: true,
+});
 
 function newStore(): { store: JobStore; keys: Keys } {
   const keys = redisKeys(`test-${randomUUID()}`);

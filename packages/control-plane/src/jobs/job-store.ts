@@ -94,7 +94,7 @@ interface StartOptions {
   /** The replica on which the worker has a slot. */
   readonly replica: string;
   /** True when the worker has room for a job that has lost a worker or builder before. */
-  readonly suspects: boolean;
+  readonly takesSuspects: boolean;
 }
 
 export interface QueueState {
@@ -316,8 +316,15 @@ export class JobStore {
   }
 
   /** Begins an attempt. Takes over a record that is still running, because the worker that held it is lost. */
-  async start(id: string, { token, worker, replica, suspects }: StartOptions): Promise<StartReply> {
-    const args = { id, token, worker, replica, max_lost: this.#quarantineAfter, suspects };
+  async start(id: string, { token, worker, replica, takesSuspects }: StartOptions): Promise<StartReply> {
+    const args = {
+      id,
+      token,
+      worker,
+      replica,
+      max_lost: this.#quarantineAfter,
+      takes_suspects: takesSuspects,
+    };
     const reply = await this.#transition(transitions.start, args);
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
     return {

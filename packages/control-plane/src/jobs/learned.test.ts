@@ -31,7 +31,7 @@ function newInstallation() {
       const spec = jobSpecSchema.parse({ image: `r.example/${repository}:1`, source, force: true });
       await store.create(id, spec, { tenant: { name: tenant, weight: 1 } });
       const token = randomUUID();
-      await store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+      await store.start(id, { token, worker: 'w', replica: 'http://b', takesSuspects: true });
       expect(await store.finish(id, token, { state: 'succeeded', result })).toBe(true);
     },
     /** Records old builds of these names, the oldest first. */

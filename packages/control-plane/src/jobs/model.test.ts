@@ -28,7 +28,7 @@ const step = fc.record({
   job: fc.nat(2),
   /** Age of the token: 0 is the newest token of the job, 1 the one before, and so on. */
   token: fc.nat(3),
-  suspects: fc.boolean(),
+  takesSuspects: fc.boolean(),
 });
 
 /** The history of a job, seen from outside. */
@@ -61,7 +61,7 @@ describe('any interleaving of transitions of jobs, stale tokens included', () =>
 async function perform(
   store: JobStore,
   id: string,
-  { kind, token: age, suspects }: { kind: string; token: number; suspects: boolean },
+  { kind, token: age, takesSuspects }: { kind: string; token: number; takesSuspects: boolean },
   seen: Map<string, Seen>,
 ): Promise<void> {
   const known = seen.get(id);
@@ -77,7 +77,7 @@ async function perform(
       break;
     case 'start': {
       const next = randomUUID();
-      const reply = await store.start(id, { token: next, worker: 'w', replica: 'http://b', suspects });
+      const reply = await store.start(id, { token: next, worker: 'w', replica: 'http://b', takesSuspects });
       if (reply.outcome === 'started') known.tokens.push(next);
       break;
     }

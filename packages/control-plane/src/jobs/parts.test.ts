@@ -79,7 +79,12 @@ class Installation {
   async start(id: string): Promise<boolean> {
     if (!this.queued.has(id) || (await this.store.admit(id)).outcome !== 'ready') return false;
     const token = randomUUID();
-    const reply = await this.store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+    const reply = await this.store.start(id, {
+      token,
+      worker: 'w',
+      replica: 'http://b',
+      takesSuspects: true,
+    });
     if (reply.outcome === 'started') this.tokens.set(id, token);
     return reply.outcome === 'started';
   }

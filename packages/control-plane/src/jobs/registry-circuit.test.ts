@@ -36,7 +36,7 @@ function installation() {
     return id;
   };
   const start = async (id: string) => {
-    const options = { token: id, worker: 'w', replica: 'http://b', suspects: true };
+    const options = { token: id, worker: 'w', replica: 'http://b', takesSuspects: true };
     return (await store.start(id, options)).outcome;
   };
   const requeue = (id: string, outcome: RegistrySign['outcome'], host = hosts.get(id) ?? '') =>

@@ -30,7 +30,7 @@ function installation() {
     return id;
   };
   const start = async (id: string) =>
-    (await store.start(id, { token: id, worker: 'w', replica: 'http://b', suspects: true })).outcome;
+    (await store.start(id, { token: id, worker: 'w', replica: 'http://b', takesSuspects: true })).outcome;
   const succeed = (id: string) =>
     store.finish(id, id, { state: 'succeeded', result: { image: 'x', duration_ms: 1 } });
   const build = async (id: string) => {

@@ -41,7 +41,7 @@ async function limited(runningJobs: number) {
   };
   const start = async (id: string) => {
     const token = randomUUID();
-    const options = { token, worker: 'w', replica: 'http://b', suspects: true };
+    const options = { token, worker: 'w', replica: 'http://b', takesSuspects: true };
     return { token, outcome: (await store.start(id, options)).outcome };
   };
   const running = async () => (await usage()).runningJobs;

@@ -65,7 +65,7 @@ export const transitions = {
     worker: z.string(),
     replica: z.string(),
     max_lost: z.int(),
-    suspects: z.boolean(),
+    takes_suspects: z.boolean(),
   }),
   place: script('place', { ...held, replica: z.string() }),
   finish: script('finish', {

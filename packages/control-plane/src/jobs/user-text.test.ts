@@ -37,7 +37,7 @@ const texts = {
 /** Starts a job and ends it with success. */
 async function build(store: JobStore, id: string): Promise<void> {
   const token = randomUUID();
-  const begun = { token, worker: 'w', replica: 'http://b', suspects: true };
+  const begun = { token, worker: 'w', replica: 'http://b', takesSuspects: true };
   expect(await store.start(id, begun)).toMatchObject({ outcome: 'started' });
   const record = await store.get(id);
   const result = { image: record?.spec.image ?? '', digest, duration_ms: 7 };

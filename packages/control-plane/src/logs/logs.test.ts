@@ -150,7 +150,7 @@ describe('the log of a job', () => {
     const jobId = newId('job');
     const spec = jobSpecSchema.parse({ image: 'r.example/a:1', source });
     await store.create(jobId, spec, { tenant, maxStoredBytes: 200_000 });
-    const begun = { token: 't', worker: 'w', replica: 'http://b', suspects: true };
+    const begun = { token: 't', worker: 'w', replica: 'http://b', takesSuspects: true };
     await store.start(jobId, begun);
     const log = new LogWriter({ redis, keys, blobs, jobId, attempt: 1 });
     const stored = () => readStoredBytes({ redis, keys, tenant: 'team' });

@@ -125,8 +125,8 @@ export function readRecords<T>(
 
 /** Returns the records without those that failed with `record_unreadable`. Throws any other error. */
 export async function onlyReadable<T>(reads: readonly Promise<T | undefined>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(reads);
-  return settled.flatMap((each) => {
+  const results = await Promise.allSettled(reads);
+  return results.flatMap((each) => {
     if (each.status === 'fulfilled') return each.value ?? [];
     if (each.reason instanceof UnreadableRecord) return [];
     throw each.reason;

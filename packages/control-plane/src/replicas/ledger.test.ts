@@ -52,7 +52,7 @@ describe('the slot ledger', () => {
     );
     expect(leases.map(({ url }) => url).toSorted()).toEqual(['a', 'a', 'b', 'b', 'b']);
     const [first] = leases;
-    if (first) await ledger.release(first, 'none');
+    if (first) await ledger.free(first, 'none');
     expect((await acquire())?.url).toBe(first?.url);
     expect(await acquire()).toBeUndefined();
   });
@@ -264,7 +264,7 @@ describe('a limit that is not configured', () => {
     for (let round = 0; round < 10; round++) {
       const leases = await fill();
       for (const [at, lease] of leases.entries()) {
-        await ledger.release(lease, at < truth ? 'ok' : 'busy');
+        await ledger.free(lease, at < truth ? 'ok' : 'busy');
       }
     }
     expect(await state('a')).toMatchObject({ limit: truth, refusals: 2 });
@@ -272,22 +272,21 @@ describe('a limit that is not configured', () => {
 
   it('grows while the replica takes all builds', async () => {
     const { fill, ledger, state } = await fleet({ a: undefined });
-    for (let round = 0; round < 40; round++)
-      for (const lease of await fill()) await ledger.release(lease, 'ok');
+    for (let round = 0; round < 40; round++) for (const lease of await fill()) await ledger.free(lease, 'ok');
     expect((await state('a')).limit).toBe(16);
   });
 
   it('is not lowered by one refusal of a number that the replica has taken before', async () => {
     const { fill, acquire, ledger, state } = await fleet({ a: 3 });
-    for (const lease of await fill()) await ledger.release(lease, 'ok');
-    const release = async (outcome: ReplicaOutcome) => {
+    for (const lease of await fill()) await ledger.free(lease, 'ok');
+    const end = async (outcome: ReplicaOutcome) => {
       const lease = await acquire();
-      if (lease) await ledger.release(lease, outcome);
+      if (lease) await ledger.free(lease, outcome);
     };
-    await release('busy');
-    await release('busy');
-    await release('ok');
-    await release('busy');
+    await end('busy');
+    await end('busy');
+    await end('ok');
+    await end('busy');
     expect((await state('a')).limit).toBe(3);
   });
 });
@@ -298,7 +297,7 @@ describe('a circuit', () => {
     const changes: (string | undefined)[] = [];
     for (let at = 0; at < 3; at++) {
       const lease = await made.acquire();
-      if (lease) changes.push(await made.ledger.release(lease, 'fault'));
+      if (lease) changes.push(await made.ledger.free(lease, 'fault'));
     }
     expect(changes).toEqual([undefined, undefined, 'opened']);
     /** Ends the time for which the circuit is open. */
@@ -316,7 +315,7 @@ describe('a circuit', () => {
     expect(probe).toBeDefined();
     expect(await acquire()).toBeUndefined();
     expect((await state('a')).circuit).toBe('probing');
-    expect(probe && (await ledger.release(probe, 'ok'))).toBe('closed');
+    expect(probe && (await ledger.free(probe, 'ok'))).toBe('closed');
     expect((await state('a')).circuit).toBe('closed');
     expect(await acquire()).toBeDefined();
   });
@@ -326,7 +325,7 @@ describe('a circuit', () => {
     const first = Number(await redis.hget(keys.replica('a'), 'open_until'));
     await elapse();
     const probe = await acquire();
-    if (probe) await ledger.release(probe, 'fault');
+    if (probe) await ledger.free(probe, 'fault');
     expect((await state('a')).circuit).toBe('open');
     expect(Number(await redis.hget(keys.replica('a'), 'open_until'))).toBeGreaterThan(first);
   });
@@ -335,7 +334,7 @@ describe('a circuit', () => {
     const { acquire, ledger, state, registry, keys } = await fleet({ a: 4 });
     const leases = [await acquire(), await acquire()];
     const changes = [];
-    for (const lease of leases) changes.push(lease && (await ledger.release(lease, 'broken')));
+    for (const lease of leases) changes.push(lease && (await ledger.free(lease, 'broken')));
     expect(changes).toEqual(['opened', undefined]);
     expect(await state('a')).toMatchObject({ circuit: 'open', faults: 2 });
     expect(await redis.hget(keys.replica('a'), 'opens')).toBe('1');
@@ -351,12 +350,12 @@ describe('a circuit', () => {
     const { acquire, ledger, state, registry } = await fleet({ a: 4 });
     for (let at = 0; at < 4; at++) {
       const lease = await acquire();
-      if (lease) await ledger.release(lease, 'draining');
+      if (lease) await ledger.free(lease, 'draining');
       await registry.setReadiness('a', 'ready');
     }
     expect(await state('a')).toMatchObject({ circuit: 'closed', faults: 0 });
     const lease = await acquire();
-    if (lease) await ledger.release(lease, 'draining');
+    if (lease) await ledger.free(lease, 'draining');
     expect(await acquire()).toBeUndefined();
     expect((await state('a')).readiness).toBe('draining');
   });
@@ -365,7 +364,7 @@ describe('a circuit', () => {
     const { acquire, ledger, state } = await fleet({ a: 1 });
     for (const outcome of ['fault', 'fault', 'ok', 'fault', 'fault', 'ok'] as const) {
       const lease = await acquire();
-      if (lease) await ledger.release(lease, outcome);
+      if (lease) await ledger.free(lease, outcome);
     }
     expect((await state('a')).circuit).toBe('closed');
   });
@@ -375,7 +374,7 @@ describe('any interleaving of operations on the ledger', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('acquire' as const), suspect: fc.boolean() }),
     fc.record({
-      kind: fc.constant('release' as const),
+      kind: fc.constant('free' as const),
       which: fc.nat(20),
       outcome: fc.constantFrom('ok', 'busy', 'fault', 'none'),
     }),
@@ -403,7 +402,7 @@ describe('any interleaving of operations on the ledger', () => {
             if (each.kind === 'renew') await ledger.renew([lease], 60_000);
             else {
               held.splice(held.indexOf(lease), 1);
-              await ledger.release(lease, each.outcome as ReplicaOutcome);
+              await ledger.free(lease, each.outcome as ReplicaOutcome);
             }
           }
           for (const url of ['a', 'b']) {

@@ -3,7 +3,7 @@ import { type Keys, type Redis, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 
-/** A slot for one build on a replica, until it is released or expires. */
+/** A slot for one build on a replica, until it is freed or expires. */
 export interface Lease {
   readonly id: string;
   readonly url: string;
@@ -11,7 +11,7 @@ export interface Lease {
   readonly taken: number;
 }
 
-/** The outcome of a call for the replica; see lua/replicas/release.lua. */
+/** The outcome of a call for the replica; see lua/replicas/free.lua. */
 export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'broken' | 'draining' | 'none';
 
 /** A build that needs a slot. */
@@ -62,7 +62,7 @@ const scripts = {
     builds: z.array(z.string()),
   }),
   renew: script('renew', { ttl_ms: z.number(), leases: z.array(z.string()) }),
-  release: script('release', {
+  free: script('free', {
     lease: z.string(),
     url: z.string(),
     outcome: z.string(),
@@ -125,13 +125,10 @@ export class SlotLedger {
     return (await scripts.renew.run(this.#on, args)) as string[];
   }
 
-  /** Releases the slot. Returns the change of the replica's circuit, if any. */
-  async release(
-    { id, url, taken }: Lease,
-    outcome: ReplicaOutcome,
-  ): Promise<'opened' | 'closed' | undefined> {
+  /** Frees the slot. Returns the change of the replica's circuit, if any. */
+  async free({ id, url, taken }: Lease, outcome: ReplicaOutcome): Promise<'opened' | 'closed' | undefined> {
     const args = { lease: id, url, outcome, taken, origin: this.#origin };
-    const change = (await scripts.release.run(this.#on, args)) as string;
+    const change = (await scripts.free.run(this.#on, args)) as string;
     return change === '' ? undefined : (change as 'opened' | 'closed');
   }
 }

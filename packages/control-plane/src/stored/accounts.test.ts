@@ -167,7 +167,12 @@ class World {
 
   async #start(id: string): Promise<void> {
     const token = randomUUID();
-    const reply = await this.store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+    const reply = await this.store.start(id, {
+      token,
+      worker: 'w',
+      replica: 'http://b',
+      takesSuspects: true,
+    });
     if (reply.outcome === 'started') this.tokens.set(id, token);
   }
 

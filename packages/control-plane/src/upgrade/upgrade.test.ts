@@ -80,7 +80,7 @@ async function installation() {
         if (await redis.hexists(keys.job(id), 'parked')) continue;
         if ((await store.admit(id)).outcome !== 'ready') continue;
         const started = await store.start(id, {
-          ...{ token: `new-${id}`, worker: 'wrk-new', replica: 'http://builder:8080', suspects: true },
+          ...{ token: `new-${id}`, worker: 'wrk-new', replica: 'http://builder:8080', takesSuspects: true },
         });
         if (started.outcome !== 'started') continue;
         expect(await succeed(id, `new-${id}`)).toBe(true);
@@ -130,7 +130,7 @@ describe('an installation whose records are of an earlier version', () => {
       counts: { succeeded: 3 },
       finishedAt: expect.any(Number),
     });
-    const lists = [keys.undispatched, keys.parkedTenants, keys.openBatches, keys.draftBatches];
+    const lists = [keys.undispatched, keys.tenantsWithParkedJobs, keys.openBatches, keys.draftBatches];
     expect(await Promise.all(lists.map((key) => redis.zcard(key)))).toEqual([0, 0, 0, 0]);
     expect(await redis.keys(`${keys.base}image:running:*`)).toEqual([]);
     expect(await redis.keys(`${keys.base}sharers:*`)).toEqual([]);
@@ -139,7 +139,7 @@ describe('an installation whose records are of an earlier version', () => {
   test('takes over a job whose worker is gone', async () => {
     const { store } = await installation();
     const reply = await store.start(idOf('running'), {
-      ...{ token: 'new', worker: 'wrk-new', replica: 'http://builder:8080', suspects: true },
+      ...{ token: 'new', worker: 'wrk-new', replica: 'http://builder:8080', takesSuspects: true },
     });
     expect(reply).toMatchObject({ outcome: 'started', takenOver: true, record: { attempts: [{}, {}] } });
     expect(await store.place(idOf('running'), idOf('running'), 'http://other:8080')).toBe(false);

@@ -10,7 +10,7 @@ const patterns = {
   undispatched: 'undispatched',
   /** Channel that announces the cancellation of a running job. */
   cancellations: 'cancellations',
-  /** Sorted set of registry hosts that jobs wait for; score = start of the wait, in ms. See jobs/include/registries.lua. */
+  /** Sorted set of registry hosts that jobs wait for; score = start of the wait, in ms. See jobs/include/registry.lua. */
   registries: 'registries',
   /** Hash: the circuit of a registry. */
   registry: 'registry:<host>',
@@ -33,7 +33,7 @@ const patterns = {
   /** Sorted set of expected build times in ms, by function or image repository. */
   durations: 'durations',
   /** Hash: function or image repository → the replica that built it last. */
-  homes: 'homes',
+  homeReplicas: 'homes',
   /** Sorted set of a tenant's names in `durations` and `homes`; score = last build, in ms. */
   learned: 'learned:<tenant>',
   /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, the ratios of builds to their expected times. */
@@ -82,7 +82,7 @@ const patterns = {
   /** Sorted set of jobs that wait for other jobs of their tenant to end; score = place in the queue. */
   tenantParked: 'tenant:parked:<tenant>',
   /** Sorted set of the tenants of such jobs. */
-  parkedTenants: 'tenants:parked',
+  tenantsWithParkedJobs: 'tenants:parked',
   /** Hash: the record of a token. */
   token: 'token:<id>',
   /** Sorted set of a tenant's token ids. */
@@ -103,9 +103,9 @@ const patterns = {
   sharedValue: 'shared:<tenant>:<hash>',
   job: 'job:<id>',
   /** Set of jobs that end together with this job, because they build the same image. */
-  sharers: 'sharers:<id>',
+  identicalJobs: 'sharers:<id>',
   /** Hash: the job that builds an image of a tenant now, and its build key. */
-  flight: 'flight:<name>',
+  buildInProgress: 'flight:<name>',
   /** Hash: the build key and the result of a tenant's last build of an image. */
   built: 'built:<name>',
   /** The id of the job that builds an image reference now. */
@@ -160,7 +160,7 @@ const patterns = {
   replica: 'replica:<url>',
   slots: 'slots:<url>',
   /** Sorted set of a replica's leases whose jobs are suspects; score = expiry. */
-  suspects: 'suspects:<url>',
+  suspectSlots: 'suspects:<url>',
 } as const;
 
 type Name = keyof typeof patterns;

@@ -1,5 +1,5 @@
 --- @include "stored/include/account"
--- Stores the answer to a request. Where the tenant has no room for it, the key is released.
+-- Stores the answer to a request. Where the tenant has no room for it, the claim is given up.
 -- Arguments: tenant, digest of the key, token of the try, answer, bytes of the record with the answer.
 -- Does nothing when another try has taken over.
 local key = keys.idempotency(args.tenant, args.key)

@@ -86,7 +86,7 @@ async function submit(count: number, headers = {}): Promise<{ batch: Batch; jobs
 
 async function build({ id }: Job): Promise<void> {
   const token = randomUUID();
-  await worker.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+  await worker.start(id, { token, worker: 'w', replica: 'http://b', takesSuspects: true });
   const result = { image: 'x', digest: `sha256:${'d'.repeat(64)}`, duration_ms: 5 };
   await worker.finish(id, token, { state: 'succeeded', result });
 }

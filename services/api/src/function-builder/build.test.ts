@@ -87,7 +87,7 @@ const waitingJob = async (tenant = 'default') => {
 };
 const start = async (id: string) => {
   const token = randomUUID();
-  await store.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+  await store.start(id, { token, worker: 'w', replica: 'http://b', takesSuspects: true });
   return token;
 };
 /** Writes a log and ends the job, as a worker does. */

@@ -336,7 +336,7 @@ describe('a stored answer', () => {
     await store.claim(claim, { ...wanted, leaseMs: 0 });
     await store.claim({ ...claim, token: 'second' }, wanted);
     await store.answer(claim, answer);
-    await store.release(claim);
+    await store.giveUp(claim);
     expect(await store.claim({ ...claim, token: 'third' }, wanted)).toMatchObject({ outcome: 'busy' });
   });
 });

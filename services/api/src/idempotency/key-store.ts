@@ -100,14 +100,14 @@ export class KeyStore {
   }
 
   /** Allows another try of the same request, with the same ids. */
-  async release(claim: Claim): Promise<void> {
+  async giveUp(claim: Claim): Promise<void> {
     await scripts.hold.run(this.#on, { ...held(claim), lease_ms: 0 });
   }
 
-  /** Stores the answer for replays. If the answer is too large, the key is released instead. */
+  /** Stores the answer for replays. If the answer is too large, the claim is given up instead. */
   async answer(claim: Claim, answer: StoredAnswer): Promise<void> {
     const text = JSON.stringify(answer);
-    if (Buffer.byteLength(text) > maxAnswerBytes) return await this.release(claim);
+    if (Buffer.byteLength(text) > maxAnswerBytes) return await this.giveUp(claim);
     const sealed = seal(this.#sealingKey, text, this.#record(claim));
     const bytes = recordBytes + Math.ceil(sealed.length * 1.25);
     await scripts.answer.run(this.#on, { ...held(claim), answer: sealed, bytes });

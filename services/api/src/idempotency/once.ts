@@ -7,7 +7,7 @@ import { type Ids, newIds, newSeed, ReservedIds } from './ids.js';
 import type { Claim, KeyStore, StoredAnswer } from './key-store.js';
 
 export interface OnceDeps {
-  readonly store: Pick<KeyStore, 'claim' | 'hold' | 'reseed' | 'release' | 'answer'>;
+  readonly store: Pick<KeyStore, 'claim' | 'hold' | 'reseed' | 'giveUp' | 'answer'>;
   readonly logger: Logger;
 }
 
@@ -79,12 +79,12 @@ async function carryOut(claim: Claim, ids: Ids, { res, work, store, logger }: On
       if (!isFinal(toProblem(error).status)) throw error;
       sendProblem(res, error);
     });
-    if (res.headersSent || !isFinal(res.statusCode)) await store.release(claim);
+    if (res.headersSent || !isFinal(res.statusCode)) await store.giveUp(claim);
     else await store.answer(claim, answer.held());
   } catch (error) {
     answer.forget();
     // If this fails too, the lease expires.
-    await store.release(claim).catch(() => undefined);
+    await store.giveUp(claim).catch(() => undefined);
     throw error;
   } finally {
     clearInterval(holding);

@@ -46,7 +46,7 @@ it('a tenant sees the waiting registries that it may push to', async () => {
   for (const registry of ['r.example', 'other.example']) {
     for (const name of ['a', 'b', 'c']) {
       const { id } = (await fleet.submit({ image: `${registry}/team/${name}:1` })) as { id: string };
-      await store.start(id, { token: id, worker: 'w', replica: 'http://b', suspects: true });
+      await store.start(id, { token: id, worker: 'w', replica: 'http://b', takesSuspects: true });
       const sign = { outcome: 'fault', host: registry } as const;
       expect(await store.requeue(id, id, { ...why, registry: sign })).toBe(true);
     }

@@ -67,7 +67,7 @@ export async function startFleetOfOne(
   };
   const begin = async (id: string) => {
     const token = randomUUID();
-    const reply = await worker.start(id, { token, worker: 'w', replica: 'http://b', suspects: true });
+    const reply = await worker.start(id, { token, worker: 'w', replica: 'http://b', takesSuspects: true });
     expect(reply.outcome).toBe('started');
     return token;
   };

@@ -13,7 +13,7 @@ import type { AttemptDeps, Summary } from './deps.js';
 import { Interrupted } from './interruptions.js';
 import { Phases } from './phases.js';
 import { asSlipwayError, type Prepared, prepare } from './prepare.js';
-import { type AttemptResult, recorded, settle } from './settle.js';
+import { type AttemptResult, recorded, recordFailure } from './record-failure.js';
 import { StepCounter } from './steps.js';
 
 /** Milliseconds that an admitted job waits for a slot before it returns to the queue. */
@@ -66,7 +66,7 @@ export class Attempts {
     return { kind: 'again', delayMs: comeBackMs * (0.5 + this.#deps.random()) };
   }
 
-  async #withAdmitted({ record: admitted, home }: ReadyJob, suspects: boolean): Promise<AttemptResult> {
+  async #withAdmitted({ record: admitted, home }: ReadyJob, takesSuspects: boolean): Promise<AttemptResult> {
     const { store, placement, workerName, stopping, tracing } = this.#deps;
     const phases = new Phases(tracing);
     let prepared: Prepared | undefined;
@@ -101,7 +101,7 @@ export class Attempts {
     const replica = lease?.url ?? '';
     let begun: Begun | undefined;
     try {
-      const started = await store.start(admitted.id, { token, worker: workerName, replica, suspects });
+      const started = await store.start(admitted.id, { token, worker: workerName, replica, takesSuspects });
       if (isTakeover(admitted)) await this.#traceLost(admitted);
       if (started.outcome === 'wait') return this.#comeBack();
       if (started.outcome !== 'started') return { kind: 'done' };
@@ -110,7 +110,7 @@ export class Attempts {
       this.#count(started.record, home, lease);
       if (started.takenOver) await this.#saveLostLog(started.record);
     } finally {
-      if (lease && !begun) placement.release(lease, 'none');
+      if (lease && !begun) placement.free(lease, 'none');
     }
     const { trace } = begun;
     return await trace.during(() => this.#attempt(begun));
@@ -168,7 +168,7 @@ export class Attempts {
       begun.trace.end(summary);
       return result;
     } finally {
-      hold.release();
+      hold.forget();
       metrics.attempt(summary.outcome ?? 'internal', (performance.now() - since) / 1_000);
       logger.info(
         {
@@ -247,7 +247,10 @@ export class Attempts {
     }
     await this.#keepLog(log, record);
     return await tracing.span({ name: 'settle' }, () =>
-      settle({ record, token, failure, logTail: log.tail(), steps: steps.counts(), summary }, this.#deps),
+      recordFailure(
+        { record, token, failure, logTail: log.tail(), steps: steps.counts(), summary },
+        this.#deps,
+      ),
     );
   }
 }

@@ -95,7 +95,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       if (errorRow(error.code).retry !== 'replace' || tried.size >= maxCalls) throw error;
       refusal = error;
     } finally {
-      placement.release(lease, outcome);
+      placement.free(lease, outcome);
     }
     metrics.replaced.inc({ code: refusal.code });
     summary.replaced++;
@@ -112,7 +112,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     lease = await placement.acquire(wanted, failoverWaitMs, both);
     if (!lease) throw signal.aborted ? signal.reason : refusal;
     if (!(await store.place(record.id, token, lease.url))) {
-      placement.release(lease, 'none');
+      placement.free(lease, 'none');
       throw new Interrupted('stale');
     }
   }

@@ -41,12 +41,12 @@ export class Interruptions implements Component {
   }
 
   /** Registers an attempt. Its signal is aborted with an `Interrupted`. */
-  hold(jobId: string, token: string): { readonly signal: AbortSignal; release: () => void } {
+  hold(jobId: string, token: string): { readonly signal: AbortSignal; forget: () => void } {
     const abort = new AbortController();
     this.#held.set(jobId, { token, abort });
     return {
       signal: abort.signal,
-      release: () => {
+      forget: () => {
         if (this.#held.get(jobId)?.token === token) this.#held.delete(jobId);
       },
     };

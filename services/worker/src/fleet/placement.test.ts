@@ -97,13 +97,13 @@ describe('a slot', () => {
     if (!lease) throw new Error('no slot');
     const other = await placement(prefix, 60_000);
     // As when the job is taken over from a worker that was frozen.
-    other.placement.release(lease, 'none');
+    other.placement.free(lease, 'none');
     await expect.poll(() => other.acquire('two')).toBeDefined();
     expect(mine.placement.holds(lease)).toBe(true);
     const stop = new AbortController();
     const running = mine.placement.run(stop.signal);
     await expect.poll(() => mine.lost).toContainEqual(lease);
-    mine.placement.release(lease, 'none');
+    mine.placement.free(lease, 'none');
     stop.abort();
     await running;
   });

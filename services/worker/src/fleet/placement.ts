@@ -75,7 +75,7 @@ export class Placement implements Component {
   readonly name = 'placement';
   readonly #options: PlacementOptions;
   readonly #held = new Map<string, Held>();
-  #releasing = 0;
+  #freeing = 0;
   /** In the order in which they came, which is that of the queue. */
   #waiting: Waiter[] = [];
   #asking = false;
@@ -95,11 +95,11 @@ export class Placement implements Component {
     return new Promise((resolve, reject) => {
       const ask = () => this.#ask();
       signal.addEventListener('abort', ask);
-      const settled =
-        <T>(settle: (value: T) => void) =>
+      const withoutListener =
+        <T>(end: (value: T) => void) =>
         (value: T) => {
           signal.removeEventListener('abort', ask);
-          settle(value);
+          end(value);
         };
       this.#waiting.push({
         wanted,
@@ -107,8 +107,8 @@ export class Placement implements Component {
         waitMs,
         signal,
         patienceMs: wanted.home === undefined ? 0 : waitMs,
-        resolve: settled(resolve),
-        reject: settled(reject),
+        resolve: withoutListener(resolve),
+        reject: withoutListener(reject),
       });
       this.#ask();
     });
@@ -199,18 +199,18 @@ export class Placement implements Component {
    * Frees a slot and records what the call showed about the replica. Callers do not wait for it: the job's end is recorded at
    * the same time. A slot that cannot be given back runs out.
    */
-  release(lease: Lease, outcome: ReplicaOutcome): void {
+  free(lease: Lease, outcome: ReplicaOutcome): void {
     const { ledger, onCircuit, logger } = this.#options;
     this.#held.delete(lease.id);
-    this.#releasing++;
+    this.#freeing++;
     ledger
-      .release(lease, outcome)
+      .free(lease, outcome)
       .then((change) => {
         if (change) onCircuit(lease.url, change);
       })
       .catch((error: unknown) => logger.warn({ err: error, replica: lease.url }, 'a slot was not given back'))
       .finally(() => {
-        this.#releasing--;
+        this.#freeing--;
       });
     // Follows on the same connection, so a local waiter gets the slot without a message that it is free.
     this.#ask();
@@ -240,7 +240,7 @@ export class Placement implements Component {
     let renewing = false;
     let renewedAt = 0;
     // Builds are still running while the process drains, so this goes on until the last slot is given back.
-    while (!signal.aborted || this.#held.size > 0 || this.#releasing > 0) {
+    while (!signal.aborted || this.#held.size > 0 || this.#freeing > 0) {
       if (!renewing && performance.now() - renewedAt > ttlMs / 3) {
         renewing = true;
         renewedAt = performance.now();

@@ -363,7 +363,7 @@ describe('a worker', () => {
   it('joins after another that died while it did so', async () => {
     const id = await submit('joined/d');
     const { store } = installation;
-    const begin = { worker: 'dead', replica: '', suspects: true };
+    const begin = { worker: 'dead', replica: '', takesSuspects: true };
     for (const [at, part] of ((await installation.job(id)).parts ?? []).entries()) {
       const architecture = at === 0 ? 'amd64' : 'arm64';
       const { digest } = await pushImage(registry.host, 'joined/d', `1-${part.pool}`, architecture);

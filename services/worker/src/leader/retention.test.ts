@@ -66,7 +66,7 @@ async function setUp() {
       if (batch !== undefined) await batches.commit(batch);
       if (state === 'canceled') await store.cancel(id);
       if (state === 'succeeded' || state === 'failed') {
-        const options = { token: 't', worker: 'w', replica: 'r', suspects: true };
+        const options = { token: 't', worker: 'w', replica: 'r', takesSuspects: true };
         expect(await store.start(id, options)).toMatchObject({ outcome: 'started' });
         await blobs.write(logBlobKey(id, 1), [Buffer.from('a line\n')]);
         await redis.xadd(keys.log(id), '1-1', 't', 'a line');

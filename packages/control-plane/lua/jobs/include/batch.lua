@@ -1,6 +1,6 @@
---- @include "jobs/include/settle"
+--- @include "jobs/include/lifecycle"
 -- Defines `batch`, the batch of the arguments.
-local batch = { id = args.id, key = keys.batch(args.id), events = keys.batchEvents(args.id), parked = keys.batchParked(args.id) }
+local batch = { id = args.id, key = keys.batch(args.id), events = keys.batchEvents(args.id), parked_jobs = keys.batchParked(args.id) }
 
 -- Returns the reserved bytes that no job of the batch has used.
 local function end_reservation()

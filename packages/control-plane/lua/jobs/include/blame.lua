@@ -80,5 +80,5 @@ local function count_loss(job, from, kind, max_lost)
   if redis.call('HINCRBY', job.key, 'lost', 1) < max_lost or not get(job, 'blamed') then return nil end
   -- The job explains these deaths: they excuse no other.
   for used in pairs(used_deaths(job)) do redis.call('ZREM', keys.deaths(kind), used) end
-  return settle_with(job, from, 'failed', 'quarantined', 'Its worker or builder died ' .. met .. ' times while it ran.')
+  return end_job_with_error(job, from, 'failed', 'quarantined', 'Its worker or builder died ' .. met .. ' times while it ran.')
 end

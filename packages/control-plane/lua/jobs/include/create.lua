@@ -4,16 +4,16 @@
 -- A build is skipped only when no other job builds, or has built, another image under that reference.
 -- A lower priority is earlier. BullMQ takes priorities up to 2^21.
 
--- Returns whether each reference still holds the image that `built_job` pushed, and no other job pushes there now. `in_flight` is the job in flight for the image, and
--- its build key.
-local function is_pushed(references, built_job, in_flight, build_key)
-  if in_flight[2] and in_flight[2] ~= build_key then return false end
+-- Returns whether each reference still holds the image that `built_job` pushed, and no other job pushes there now. `in_progress` is the job that builds the image
+-- now, and its build key.
+local function is_pushed(references, built_job, in_progress, build_key)
+  if in_progress[2] and in_progress[2] ~= build_key then return false end
   local newest, running = redis.call('MGET', unpack(newest_keys(references))), redis.call('MGET', unpack(running_keys(references)))
   for at in ipairs(references) do
     -- The record of an image lives longer than the records of its tags.
     if newest[at] ~= built_job and (newest[at] or at > 1) then return false end
-    local is_in_flight = in_flight[1] and (at == 1 or running[at] == in_flight[1])
-    if running[at] and not is_in_flight then return false end
+    local is_in_progress = in_progress[1] and (at == 1 or running[at] == in_progress[1])
+    if running[at] and not is_in_progress then return false end
   end
   return true
 end
@@ -59,7 +59,7 @@ create_job = function(job, a)
 
   if pushes_to and reuse == 'skip' then
     local built = redis.call('HMGET', keys.built(image_in_tenant), 'key', 'result', 'job', 'base_images')
-    if built[1] == build_key and is_pushed(references, built[3], redis.call('HMGET', keys.flight(image_in_tenant), 'job', 'key'), build_key) then
+    if built[1] == build_key and is_pushed(references, built[3], redis.call('HMGET', keys.buildInProgress(image_in_tenant), 'job', 'key'), build_key) then
       if #references > 1 then
         -- An older job that still waits with one of the tags may not push after this one.
         for _, key in ipairs(newest_keys(references)) do redis.call('SET', key, job.id, 'EX', 2592000) end
@@ -83,17 +83,17 @@ create_job = function(job, a)
   local priority = 1 + class * 699050 + math.min(699049, math.floor(tag * 4))
   redis.call('HSET', job.key, 'tag', tag, 'priority', priority)
   if pushes_to and reuse ~= 'force' then
-    local in_flight = redis.call('HMGET', keys.flight(image_in_tenant), 'job', 'key')
-    if in_flight[2] == build_key and not get(job_of(in_flight[1]), 'cancel_requested') then
-      redis.call('HSET', job.key, 'parked', 'shared', 'shares', in_flight[1])
-      redis.call('SADD', keys.sharers(in_flight[1]), job.id)
+    local in_progress = redis.call('HMGET', keys.buildInProgress(image_in_tenant), 'job', 'key')
+    if in_progress[2] == build_key and not get(job_of(in_progress[1]), 'cancel_requested') then
+      park(job, waits_for.identical_job)
+      redis.call('HSET', job.key, 'shares', in_progress[1])
+      redis.call('SADD', keys.identicalJobs(in_progress[1]), job.id)
       return change(job, false, 'queued', 'job.queued')
     end
   end
-  if pushes_to then redis.call('HSET', keys.flight(image_in_tenant), 'job', job.id, 'key', build_key) end
+  if pushes_to then redis.call('HSET', keys.buildInProgress(image_in_tenant), 'job', job.id, 'key', build_key) end
   if batch then
-    redis.call('HSET', job.key, 'parked', 'batch')
-    redis.call('ZADD', keys.batchParked(batch), priority, job.id)
+    park_for_batch(job, batch_of(job), priority)
   elseif not a.parts then
     enqueue(job)
   end

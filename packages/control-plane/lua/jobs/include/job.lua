@@ -1,9 +1,8 @@
 --- @include "stored/include/account"
 -- A job, its indexes, its batch and its events.
 --
--- A job is passed as `{ id, key }`. A *parked* job has the state `queued` but is not in the queue. Its field `parked` gives the reason: its batch is not committed or has
--- reached its limit in the queue (`batch`), an identical job is being built and ends both (`shared`), not all of its parts have ended (`parts`), its tenant runs as
--- many jobs as it may (`tenant`), or its registry does not answer (`registry`).
+-- A job is passed as `{ id, key }`. Some fields of its record have names of earlier versions: `band` is the priority class, `manner` is the reuse of an earlier build, and
+-- `flight` is the tenant and image of the job.
 --
 -- Scripts never decode JSON: users can write any text, and an exception in the middle of a script leaves half of its writes.
 
@@ -21,8 +20,7 @@ local event_bytes = 400
 
 local function batch_of(job)
   local batch = get(job, 'batch')
-  return batch and { id = batch, key = keys.batch(batch), events = keys.batchEvents(batch),
-    parked = keys.batchParked(batch) }
+  return batch and { id = batch, key = keys.batch(batch), events = keys.batchEvents(batch), parked_jobs = keys.batchParked(batch) }
 end
 
 -- Ends the batch when it is committed and every job has ended.
@@ -36,7 +34,7 @@ local function end_batch_if_done(batch)
   charge_expiring(own[1], batch.key, tonumber(own[2] or '0') + event_bytes * tonumber(f[1]), 2592000000)
   redis.call('ZREM', keys.stoppingBatches, batch.id)
   redis.call('ZREM', keys.openBatches, batch.id)
-  redis.call('DEL', batch.parked)
+  redis.call('DEL', batch.parked_jobs)
   redis.call('XADD', keys.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', whole(now))
   redis.call('XADD', batch.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', whole(now))
   for _, key in ipairs({ batch.key, batch.events, keys.index('batch:' .. batch.id) }) do
@@ -136,6 +134,6 @@ local function rivals_of(job)
 end
 
 -- Returns the key that names the job which builds the image of this job now.
-local function in_flight_key(job) return keys.flight(get(job, 'flight') or '') end
+local function build_in_progress_key(job) return keys.buildInProgress(get(job, 'flight') or '') end
 
 local function is_ended(state) return state == 'succeeded' or state == 'failed' or state == 'canceled' end

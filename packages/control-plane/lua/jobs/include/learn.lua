@@ -1,4 +1,4 @@
---- @include "jobs/include/settle"
+--- @include "jobs/include/lifecycle"
 -- Records facts about the image, the function and its build time after a success.
 
 -- Returns the bytes of the keys that say which job has pushed to the references beside the image.
@@ -14,8 +14,8 @@ local function note_newest(job, references)
   if #noted == 0 then return as end
   -- Jobs that share the build end with it. No job older than the newest of them may push to their tags after that.
   if #noted > 1 then
-    for _, sharer in ipairs(redis.call('SMEMBERS', keys.sharers(job.id))) do
-      if sharer > as then as = sharer end
+    for _, identical in ipairs(redis.call('SMEMBERS', keys.identicalJobs(job.id))) do
+      if identical > as then as = identical end
     end
   end
   local newest = redis.call('MGET', unpack(noted))
@@ -47,7 +47,7 @@ local function bound_learned(tenant, expected)
   local oldest = redis.call('ZPOPMIN', learned, extra)
   for at = 1, #oldest, 2 do
     redis.call('ZREM', keys.durations, oldest[at])
-    redis.call('HDEL', keys.homes, oldest[at])
+    redis.call('HDEL', keys.homeReplicas, oldest[at])
   end
 end
 
@@ -62,12 +62,12 @@ local function learn(job)
     redis.call('HSET', keys.stats, field, mean * 0.95 + took * 0.05)
   end
   -- The ratios compare builds on the home replica and on others with the expected time. Until there is a ratio, a build at home counts as half.
-  local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', keys.homes, expected)
+  local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', keys.homeReplicas, expected)
   if before and home then
     local field = home == replica and 'ratio_home' or 'ratio_away'
     local ratio = tonumber(redis.call('HGET', keys.stats, field) or (home == replica and '0.5' or '1'))
     redis.call('HSET', keys.stats, field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
   end
-  redis.call('HSET', keys.homes, expected, replica)
+  redis.call('HSET', keys.homeReplicas, expected, replica)
   bound_learned(get(job, 'tenant'), expected)
 end

@@ -12,7 +12,7 @@ end
 
 local function park_for_registry(job, host)
   verify(job)
-  redis.call('HSET', job.key, 'parked', 'registry')
+  park(job, waits_for.registry)
   forget_undispatched(job)
   redis.call('ZADD', keys.registryParked(host), get(job, 'priority'), job.id)
   redis.call('ZADD', keys.registries, 'NX', now, host)
@@ -35,7 +35,7 @@ local function wait_for_registry(job, starts)
 end
 
 -- Releases the first jobs that wait for a registry. Returns their number.
-local function release_of_registry(host, most)
+local function release_next_of_registry(host, most)
   if most < 1 then return 0 end
   local next = redis.call('ZPOPMIN', keys.registryParked(host), most)
   for at = 1, #next, 2 do release(job_of(next[at])) end
@@ -46,7 +46,7 @@ end
 local first_released = 100
 
 local function note_answer(host)
-  if redis.call('DEL', keys.registry(host)) == 1 then release_of_registry(host, first_released) end
+  if redis.call('DEL', keys.registry(host)) == 1 then release_next_of_registry(host, first_released) end
 end
 
 local function note_fault(host, repository)

@@ -13,8 +13,8 @@ end
 -- Checks the keys that any change of a job writes besides its record.
 local function verify_shared(tenant, pool, image_in_tenant, func, references, batch)
   expect('stream', keys.events)
-  expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.homes, keys.flight(image_in_tenant), keys.built(image_in_tenant))
-  expect('zset', keys.undispatched, keys.durations, keys.learned(tenant), keys.parkedTenants, keys.tenantParked(tenant), pool_index(pool, 'queued'),
+  expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.homeReplicas, keys.buildInProgress(image_in_tenant), keys.built(image_in_tenant))
+  expect('zset', keys.undispatched, keys.durations, keys.learned(tenant), keys.tenantsWithParkedJobs, keys.tenantParked(tenant), pool_index(pool, 'queued'),
     pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running'))
   for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do expect('zset', keys.index('state:' .. state)) end
   if func then expect('hash', keys.functionRecord(tenant, func)) end
@@ -33,10 +33,10 @@ local function verify_new(a)
   verify_shared(a.tenant, a.pool, image_in_tenant, a.func, a.references, a.batch)
   expect('zset', keys.sourcesUsed, keys.functions(a.tenant))
   for _, index in ipairs(a.indexes) do expect('zset', keys.index(index)) end
-  local in_flight = redis.call('HGET', keys.flight(image_in_tenant), 'job')
-  if in_flight then
-    expect('hash', keys.job(in_flight))
-    expect('set', keys.sharers(in_flight))
+  local in_progress = redis.call('HGET', keys.buildInProgress(image_in_tenant), 'job')
+  if in_progress then
+    expect('hash', keys.job(in_progress))
+    expect('set', keys.identicalJobs(in_progress))
   end
 end
 
@@ -61,7 +61,7 @@ local function verify(job)
   expect('zset', keys.deaths('worker'), keys.deaths('replica'), keys.aboard(places.worker), keys.aboard(places.replica))
   expect('hash', keys.death(places.worker), keys.death(places.replica))
   if parent then expect('hash', keys.job(parent)) end
-  local sharers = keys.sharers(job.id)
-  expect('set', sharers)
-  for _, sharer in ipairs(redis.call('SMEMBERS', sharers)) do expect('hash', keys.job(sharer)) end
+  local identical = keys.identicalJobs(job.id)
+  expect('set', identical)
+  for _, other in ipairs(redis.call('SMEMBERS', identical)) do expect('hash', keys.job(other)) end
 end

@@ -10,7 +10,7 @@ import { decideRetry, isRepeated, registryFaults } from './retry.js';
 /** The next step for the job in the queue after an attempt. */
 export type AttemptResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly delayMs: number };
 
-interface SettleContext {
+interface FailureContext {
   readonly record: JobRecord;
   readonly token: string;
   readonly failure: SlipwayError | Interrupted;
@@ -20,11 +20,11 @@ interface SettleContext {
 }
 
 /** Records that an attempt has not succeeded, and decides on what follows. */
-export async function settle(context: SettleContext, deps: AttemptDeps): Promise<AttemptResult> {
+export async function recordFailure(context: FailureContext, deps: AttemptDeps): Promise<AttemptResult> {
   const { failure, summary } = context;
   if (failure instanceof Interrupted) {
     summary.outcome = failure.reason;
-    return await settleInterrupted(context, failure, deps);
+    return await recordInterruption(context, failure, deps);
   }
   const { record, token } = context;
   const { code, message: detail } = failure;
@@ -65,8 +65,8 @@ export async function settle(context: SettleContext, deps: AttemptDeps): Promise
   return { kind: 'again', delayMs: decision.delayMs };
 }
 
-async function settleInterrupted(
-  { record, token, logTail, summary }: SettleContext,
+async function recordInterruption(
+  { record, token, logTail, summary }: FailureContext,
   { reason, message: detail }: Interrupted,
   { store, metrics }: AttemptDeps,
 ): Promise<AttemptResult> {

@@ -1,6 +1,6 @@
 --- @include "replicas/include/replica"
--- Releases a slot, announces it on the channel `keys.freed`, and updates limit and circuit of the replica by the outcome of the call.
--- Arguments: lease, address, outcome, builds on the replica when the slot was taken, origin of the release.
+-- Frees a slot, announces it on the channel `keys.freed`, and updates limit and circuit of the replica by the outcome of the call.
+-- Arguments: lease, address, outcome, builds on the replica when the slot was taken, the process that frees it.
 -- Returns 'opened' or 'closed' when the circuit of the replica changed, else ''. A change is also an event in the stream.
 --
 -- `ok`: the replica did its work, whether the build succeeded or not. This proves that it takes as many builds at once. When it was full, its limit grows by one a
@@ -14,7 +14,7 @@
 -- `none`: the call says nothing about the replica (Slipway stopped the build).
 local key, taken, outcome = keys.replica(args.url), args.taken, args.outcome
 redis.call('ZREM', keys.slots(args.url), args.lease)
-redis.call('ZREM', keys.suspects(args.url), args.lease)
+redis.call('ZREM', keys.suspectSlots(args.url), args.lease)
 redis.call('PUBLISH', keys.freed, args.origin)
 if outcome == 'none' then return '' end
 
