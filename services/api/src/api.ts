@@ -34,7 +34,7 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
   const sources = await openSources({ cell, config, registry, logger, cleanups });
   const jobs = createJobs({ cell, config, tracing, logger });
   const fleet = createFleet({ cell, store: jobs.store, registry });
-  const webhooks = createWebhooks({ cell, config, logger });
+  const webhooks = createWebhooks({ cell, config });
   const tenants = await openTenants({ cell, config, webhooks: webhooks.webhooks, logger });
   const audit = openAuditLog({ cell, config, registry, logger, cleanups });
   const stopping = new AbortController();

@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { createSender } from '@slipway/control-plane/queues';
 import {
-  createDeliveryDispatcher,
   DeliveryStore,
   type EndpointRecord,
   EndpointStore,
@@ -11,7 +9,6 @@ import {
 import { Secret } from '@slipway/shared/config';
 import { type EndpointRequest, endpointRequestSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
-import { createLogger } from '@slipway/shared/logger';
 import { deriveKey, seal, unseal, webhookSecrets } from '@slipway/shared/signing';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -337,10 +334,7 @@ describe('without the sweep of a leading worker', () => {
     const { hook } = await answersBy(1);
     const { redis, keys } = installation;
     const { id } = await endpoint(hook, { events: ['job.canceled'], max_in_flight: 1 });
-    const queue = createSender({ queue: 'deliveries', redis, keys });
-    const logger = createLogger({ name: 'test', level: 'silent' });
-    const dispatch = createDeliveryDispatcher({ deliveries, queue, logger });
-    const api = new DeliveryStore({ redis, keys, onMade: (ready) => void dispatch(ready) });
+    const api = new DeliveryStore({ redis, keys });
     const failing = Array.from({ length: 5 }, () => testMessage(id, hook.url));
     await api.create(failing.map((each) => ({ ...each, state: 'failed' })));
     expect(await api.recover({ tenant: 'default', endpoint: id, since: 0 })).toBe(5);
@@ -448,7 +442,7 @@ describe('the log of deliveries', () => {
 });
 
 describe('a worker that dies', () => {
-  it('loses no delivery that it has written and not queued', async () => {
+  it('loses no delivery that it has written', async () => {
     const hook = await receiver();
     const { id } = await endpoint(hook);
     const lost = testMessage(id, hook.url);
@@ -463,7 +457,7 @@ describe('a worker that dies', () => {
     const { id } = await endpoint(hook);
     const lost = testMessage(id, hook.url);
     await deliveries.create([lost]);
-    await deliveries.dispatched([lost.id]);
+    await deliveries.claim(1);
     const begun = await deliveries.begin(lost.id, { token: 'dead', leaseMs: 500, maxInFlight: 1 });
     expect(begun.outcome).toBe('begun');
     await startWorker();

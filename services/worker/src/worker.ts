@@ -49,7 +49,17 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   const subscriber = cell.connect('subscriber');
   const interruptions = new Interruptions({ store: jobs.store, subscriber, keys, logger });
   const fleet = createFleet({ cell, config, interruptions, subscriber, metrics, logger, cleanups });
-  const webhooks = createWebhooks({ cell, config, jobs, tally, metrics, tracing, logger, cleanups });
+  const webhooks = createWebhooks({
+    cell,
+    config,
+    jobs,
+    subscriber,
+    tally,
+    metrics,
+    tracing,
+    logger,
+    cleanups,
+  });
   const shared = { cell, config, jobs, fleet, blobs, isolation, tally, metrics, logger };
   const builds = createBuilds({ ...shared, interruptions, tracing });
   const leader = createLeader({ ...shared, webhooks });

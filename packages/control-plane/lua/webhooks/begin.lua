@@ -1,7 +1,7 @@
 --- @include "webhooks/include/delivery"
 -- Leases a delivery to a sender, unless its lane has no room.
 -- Arguments: id, token of the sender, ms of the lease, limit of requests in flight for a lane of callbacks.
--- Outcome: {'begun', the record's fields}, {'parked'}, {'ended'}, {'missing'} or {'later', time in ms}.
+-- Outcome: {'begun', the record's fields}, {'parked'}, {'ended'}, {'missing'}, or {'later'} when another sender has it or it is not due.
 local key = keys.delivery(args.id)
 local f = redis.call('HMGET', key, 'state', 'lane', 'token', 'due_at', 'endpoint', 'created_at')
 local state, token, endpoint = f[1], f[3], f[5]
@@ -9,9 +9,8 @@ if not state then return reply('missing') end
 if state ~= 'pending' then return reply('ended') end
 local lane = lane_of(f[2], endpoint)
 local lease = token and tonumber(redis.call('ZSCORE', keys.laneInflight(lane), args.id))
-if lease and lease > now then return reply('later', whole(lease)) end
--- The clocks of a sender and of Redis may differ, so a delivery may begin up to a second early.
-if tonumber(f[4]) > now + 1000 then return reply('later', f[4]) end
+if lease and lease > now then return reply('later') end
+if tonumber(f[4]) > now then return reply('later') end
 local ended, why = off(endpoint)
 reclaim(lane)
 redis.call('ZREM', keys.laneInflight(lane), args.id)
@@ -35,7 +34,6 @@ redis.call('PEXPIRE', keys.lane(lane), lane_ttl)
 redis.call('ZREM', keys.dueDeliveries, args.id)
 if room(lane) < 1 then
   redis.call('ZADD', keys.laneParked(lane), f[6], args.id)
-  redis.call('HINCRBY', key, 'parkings', 1)
   watch(lane)
   return reply('parked')
 end

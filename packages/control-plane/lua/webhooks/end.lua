@@ -73,6 +73,6 @@ end
 
 reclaim(lane)
 -- Normally one delivery takes the place of this one. When the circuit closes, the lane fills up.
-release(lane, was_open and arrived and 1000 or 1)
+unpark(lane, was_open and arrived and 1000 or 1)
 watch(lane)
 return reply('ok', disabled)

@@ -1,5 +1,5 @@
 --- @include "webhooks/include/delivery"
--- Reclaims expired leases, releases parked deliveries whose lane has room or whose circuit is due for a probe, and cancels pending deliveries to endpoints that
+-- Reclaims expired leases, makes parked deliveries due whose lane has room or whose circuit is due for a probe, and cancels pending deliveries to endpoints that
 -- were switched off or removed.
 -- Arguments: limit of deliveries. Outcome: {'ok'}.
 
@@ -23,7 +23,7 @@ end
 local left = args.limit
 for _, lane in ipairs(redis.call('ZRANGEBYSCORE', keys.lanes, '-inf', now, 'LIMIT', 0, 100)) do
   reclaim(lane)
-  release(lane, left)
+  unpark(lane, left)
   watch(lane)
 end
 for _, endpoint in ipairs(redis.call('ZRANGE', keys.stoppingWebhooks, 0, 9)) do

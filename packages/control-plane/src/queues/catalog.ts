@@ -1,4 +1,4 @@
-import { defaultPool, deliveryIdSchema, jobIdSchema } from '@slipway/shared/contracts';
+import { defaultPool, jobIdSchema } from '@slipway/shared/contracts';
 import { z } from 'zod';
 
 /** The name of a queue and the schema of its jobs. Records decide on retries, so BullMQ itself never retries. */
@@ -12,8 +12,6 @@ const row = <S extends z.ZodType>(definition: QueueRow<S>): QueueRow<S> => defin
 export const queueCatalog = {
   /** Dispatch of builds, one queue per pool. */
   builds: row({ name: 'builds', schema: z.object({ jobId: jobIdSchema }) }),
-  /** Attempts of webhook deliveries. */
-  deliveries: row({ name: 'deliveries', schema: z.object({ deliveryId: deliveryIdSchema }) }),
 } as const;
 
 export type QueueName = keyof typeof queueCatalog;

@@ -6,21 +6,25 @@ import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { FunctionStore } from '../functions/index.js';
 import { BatchStore, JobStore } from '../jobs/index.js';
-import { DeliveryStore } from '../webhooks/index.js';
+import { DeliveryStore, removeEarlierQueue } from '../webhooks/index.js';
 
 /** A key by what follows the prefix of the installation. */
 type Stored = { readonly key: string; readonly ttl?: number } & (
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'hash'; readonly value: Readonly<Record<string, string>> }
-  | { readonly type: 'set' | 'zset'; readonly value: readonly string[] }
+  | { readonly type: 'set' | 'zset' | 'list'; readonly value: readonly string[] }
   | { readonly type: 'stream'; readonly value: readonly (readonly [id: string, fields: string[]])[] }
 );
 
+/** Returns a dump: ids by name, and all keys of an installation. */
+const readDump = (name: string) =>
+  readFileSync(new URL(name, import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line)) as [Readonly<Record<string, string>>, ...Stored[]];
+
 /** All keys of an installation whose version knew no further tags of an image, with jobs, batches and deliveries in each state, and their ids by that state. */
-const [ids, ...stored] = readFileSync(new URL('records.ndjson', import.meta.url), 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => JSON.parse(line)) as [Readonly<Record<string, string>>, ...Stored[]];
+const [ids, ...stored] = readDump('records.ndjson');
 const idOf = (name: string): string => {
   const id = ids[name];
   if (id === undefined) throw new Error(`the dump has no ${name}`);
@@ -46,6 +50,9 @@ async function restore(base: string, stored: Stored): Promise<void> {
       break;
     case 'set':
       await redis.sadd(key, ...stored.value);
+      break;
+    case 'list':
+      await redis.rpush(key, ...stored.value);
       break;
     case 'zset':
       for (let at = 0; at < stored.value.length; at += 2)
@@ -154,8 +161,8 @@ describe('an installation whose records are of an earlier version', () => {
     expect(await deliveries.end(idOf('leased'), 'held', arrived)).toMatchObject({ stale: false });
     await expect
       .poll(async () => {
-        const ready = [...(await deliveries.wakeLanes()), ...(await deliveries.due(100))];
-        for (const { id } of ready) {
+        await deliveries.wakeLanes();
+        for (const id of (await deliveries.claim(100)).ids) {
           const begun = await deliveries.begin(id, { token: id, leaseMs: 60_000, maxInFlight: 2 });
           if (begun.outcome === 'begun') await deliveries.end(id, id, arrived);
         }
@@ -164,5 +171,47 @@ describe('an installation whose records are of an earlier version', () => {
       .toBe(5);
     for (const name of ['leased', 'parked', 'due', 'callback'])
       expect(await deliveries.get('default', idOf(name))).toMatchObject({ state: 'delivered' });
+  });
+});
+
+describe('an installation whose version kept due deliveries in BullMQ, too', () => {
+  const [queuedIds, ...queued] = readDump('queued-deliveries.ndjson');
+  const restored = async () => {
+    const keys = redisKeys(`test-${randomUUID()}`);
+    for (const each of queued) await restore(keys.base, each);
+    const queueKeys = () => redis.keys(`${keys.bullPrefix}:deliveries:*`);
+    return { keys, queueKeys, deliveries: new DeliveryStore({ redis, keys }) };
+  };
+
+  test('sends those that waited, were due for a retry, were leased and were parked, each once', async () => {
+    const { deliveries } = await restored();
+    const begun: string[] = [];
+    await expect
+      .poll(async () => {
+        await deliveries.wakeLanes();
+        for (const id of (await deliveries.claim(100)).ids) {
+          const { outcome } = await deliveries.begin(id, { token: id, leaseMs: 60_000, maxInFlight: 2 });
+          if (outcome !== 'begun') continue;
+          begun.push(id);
+          const attempt = { at: 1, durationMs: 1, status: 204 };
+          await deliveries.end(id, id, { attempt, verdict: { kind: 'delivered' } });
+        }
+        return await deliveries.countEnded();
+      })
+      .toBe(4);
+    const { endpoint: _endpoint, ...made } = queuedIds;
+    expect(begun.toSorted()).toEqual(Object.values(made).toSorted());
+  });
+
+  test('loses the queue once no worker of that version runs, and no delivery with it', async () => {
+    const { keys, queueKeys, deliveries } = await restored();
+    const before = await queueKeys();
+    await removeEarlierQueue({ redis, keys });
+    expect((await queueKeys()).toSorted()).toEqual(before.toSorted());
+    await redis.del(`${keys.bullPrefix}:deliveries:stalled-check`);
+    await removeEarlierQueue({ redis, keys });
+    expect(await queueKeys()).toEqual([]);
+    for (const name of ['retried', 'waiting', 'leased', 'parked'])
+      expect(await deliveries.get('default', queuedIds[name] ?? '')).toMatchObject({ state: 'pending' });
   });
 });

@@ -3,15 +3,15 @@ import { newId } from '@slipway/shared/ids';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis } from '@slipway/shared/redis';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { accountFaults } from '../stored/testing.js';
 import { DeliveryStore, type NewDelivery, toDelivery } from './index.js';
 import {
   attemptOf,
   begin,
   create,
+  dueIds,
   exhausted,
-  idsOf,
   makeDue,
   newDelivery,
   newEndpoint,
@@ -40,7 +40,6 @@ describe('a delivery', () => {
     const failure = retry();
     expect(await stores.deliveries.end(id, first.token, failure)).toEqual({
       stale: false,
-      released: [],
       disabled: undefined,
     });
     expect((await stores.deliveries.get('default', id))?.dueAt).toBe(failure.verdict.at);
@@ -115,7 +114,7 @@ describe('a delivery', () => {
     const [id = ''] = await create(stores, newDelivery());
     const failure = retry();
     await attemptOf(stores, id, failure);
-    expect(await begin(stores, id)).toMatchObject({ outcome: 'later', at: failure.verdict.at });
+    expect(await begin(stores, id)).toMatchObject({ outcome: 'later' });
   });
 
   it('goes to the current URL of its endpoint', async () => {
@@ -128,20 +127,22 @@ describe('a delivery', () => {
 });
 
 describe('a due delivery', () => {
-  it('goes to the queue once, and again only when no worker began it', async () => {
+  it('is claimed once, and again only when no worker began it', async () => {
     const stores = newStores(redis);
     const { deliveries } = stores;
-    const ids = await create(stores, newDelivery(), newDelivery());
-    expect(idsOf(await deliveries.due(10)).toSorted()).toEqual(ids.toSorted());
-    expect(await deliveries.due(1)).toHaveLength(1);
-    await deliveries.dispatched(ids);
-    expect(await deliveries.due(10)).toEqual([]);
-    // The queue lost it.
-    await redis.zadd(stores.keys.dueDeliveries, 1, ids[0] as string);
-    expect(idsOf(await deliveries.due(10))).toEqual([ids[0]]);
-    await begin(stores, ids[0] as string);
-    await deliveries.dispatched(ids);
-    expect(await redis.zrange(stores.keys.dueDeliveries, '0', '-1')).toEqual([ids[1]]);
+    const [a = '', b = ''] = await create(stores, newDelivery(), newDelivery());
+    await redis.zadd(stores.keys.dueDeliveries, 1, b);
+    expect(await deliveries.claim(1)).toEqual({ ids: [b], nextInMs: 0 });
+    expect((await deliveries.claim(10)).ids).toEqual([a]);
+    const none = await deliveries.claim(10);
+    expect(none.ids).toEqual([]);
+    expect(none.nextInMs).toBeGreaterThan(0);
+    expect(none.nextInMs).toBeLessThanOrEqual(10_000);
+    // The worker that claimed it is gone.
+    await redis.zadd(stores.keys.dueDeliveries, 1, a);
+    expect((await deliveries.claim(10)).ids).toEqual([a]);
+    for (const id of [a, b]) await begin(stores, id);
+    expect(await deliveries.claim(10)).toEqual({ ids: [], nextInMs: undefined });
   });
 
   it('waits for the time of its next attempt', async () => {
@@ -149,9 +150,26 @@ describe('a due delivery', () => {
     const [id = ''] = await create(stores, newDelivery());
     const failure = retry();
     await attemptOf(stores, id, failure);
-    expect(await stores.deliveries.due(10)).toEqual([]);
-    await stores.deliveries.dispatched([id]);
-    expect(await redis.zscore(stores.keys.dueDeliveries, id)).toBe(String(failure.verdict.at + 30_000));
+    expect(await redis.zscore(stores.keys.dueDeliveries, id)).toBe(String(failure.verdict.at));
+    const { ids, nextInMs } = await stores.deliveries.claim(10);
+    expect(ids).toEqual([]);
+    expect(nextInMs).toBeGreaterThan(0);
+  });
+
+  it('is announced when it is created, and when its lane has room again', async () => {
+    const stores = newStores(redis);
+    const subscriber = redis.duplicate();
+    onTestFinished(() => subscriber.disconnect());
+    await subscriber.subscribe(stores.keys.deliveriesDue);
+    let announcements = 0;
+    subscriber.on('message', () => announcements++);
+    const [a = '', parked = ''] = await create(stores, newDelivery(), newDelivery());
+    await expect.poll(() => announcements).toBe(2);
+    const { token } = await begin(stores, a, { maxInFlight: 1 });
+    expect(await begin(stores, parked, { maxInFlight: 1 })).toMatchObject({ outcome: 'parked' });
+    await stores.deliveries.end(a, token, ok);
+    await expect.poll(() => announcements).toBe(3);
+    expect(await dueIds(stores)).toEqual([parked]);
   });
 });
 
@@ -281,7 +299,7 @@ describe('sending again', () => {
       attempts: [],
     });
     expect(again.id).not.toBe(id);
-    expect(idsOf(await deliveries.due(10))).toEqual([again.id]);
+    expect(await dueIds(stores)).toEqual([again.id]);
     await attemptOf(stores, again.id, ok);
     expect(await deliveries.get('default', id)).toMatchObject({ state: 'failed', reason: 'exhausted' });
   });

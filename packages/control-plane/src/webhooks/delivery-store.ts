@@ -11,7 +11,7 @@ import {
   parseDelivery,
 } from './delivery-record.js';
 import { type DeliveryFilter, type DeliveryPage, listDeliveries } from './list.js';
-import { deliveryScripts, dispatchedScript, operate, type ReadyDelivery } from './operation.js';
+import { claimScript, deliveryScripts, operate } from './operation.js';
 
 interface BeginOptions {
   /** The sender chooses a token. It needs the same token to end the attempt. */
@@ -23,13 +23,12 @@ interface BeginOptions {
 }
 
 /**
- * `parked`: the delivery returns to the queue automatically. `ended`: there is nothing to do. `later`: not before `at`, in milliseconds since
- * the epoch, because the delivery is due then, or another sender has it until then.
+ * `parked`: the delivery is due again once its lane has room. `ended`: there is nothing to do. `later`: another sender has the delivery, or it
+ * is not due yet.
  */
 export type BeginReply =
   | { readonly outcome: 'begun'; readonly record: DeliveryRecord; readonly attempt: number }
-  | { readonly outcome: 'parked' | 'ended' | 'missing' }
-  | { readonly outcome: 'later'; readonly at: number };
+  | { readonly outcome: 'parked' | 'ended' | 'missing' | 'later' };
 
 export type Verdict =
   | { readonly kind: 'delivered' }
@@ -47,8 +46,6 @@ interface AttemptEnd {
 export interface EndReply {
   /** True when the token was not the current one, so that nothing was recorded. */
   readonly stale: boolean;
-  /** Deliveries that may go to the queue now. */
-  readonly released: ReadyDelivery[];
   /** The reason that this attempt switched the endpoint off, if it did. */
   readonly disabled: DisabledReason | undefined;
 }
@@ -58,8 +55,6 @@ interface DeliveryStoreOptions {
   readonly keys: Keys;
   /** Receives records that cannot be read. */
   readonly faults?: RecordFaults | undefined;
-  /** Receives new deliveries that may go to the queue. Without it, the sweep finds them. */
-  readonly onMade?: ((ready: readonly ReadyDelivery[]) => void) | undefined;
   /** Receives deliveries that were not created because their tenant has no room. Without it, `create` throws `stored_quota_exceeded`. */
   readonly onRefused?: ((refused: readonly NewDelivery[]) => void) | undefined;
 }
@@ -76,27 +71,19 @@ interface PruneOptions {
 
 /** Limit of deliveries in one operation of the sweep or of pruning. */
 const step = 500;
-/** Milliseconds after which a delivery in the queue that no worker began is due again. */
-const lookAgainMs = 30_000;
+/** Milliseconds after which a claimed delivery that its worker did not begin is due again. */
+const claimMs = 10_000;
 
 /** The deliveries of all tenants, pending and ended. See operation.ts for the state machine. */
 export class DeliveryStore {
   readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #faults: RecordFaults;
   readonly #onRefused: ((refused: readonly NewDelivery[]) => void) | undefined;
-  readonly #onMade: (ready: readonly ReadyDelivery[]) => void;
 
-  constructor({
-    redis,
-    keys,
-    faults = noRecordFaults,
-    onMade = () => undefined,
-    onRefused,
-  }: DeliveryStoreOptions) {
+  constructor({ redis, keys, faults = noRecordFaults, onRefused }: DeliveryStoreOptions) {
     this.#onRefused = onRefused;
     this.#faults = faults;
     this.#on = { redis, keys };
-    this.#onMade = onMade;
   }
 
   /**
@@ -112,38 +99,34 @@ export class DeliveryStore {
         }),
       ),
     );
-    this.#onMade(made.flatMap(({ released }) => released));
-    const refused = deliveries.filter((_delivery, at) => made[at]?.outcome[0] === 'full');
+    const refused = deliveries.filter((_delivery, at) => made[at]?.[0] === 'full');
     const [first] = refused;
     if (!first) return;
-    if (!this.#onRefused)
-      throw noRoom(first.tenant, made.find(({ outcome }) => outcome[0] === 'full')?.outcome[1]);
+    if (!this.#onRefused) throw noRoom(first.tenant, made.find(([outcome]) => outcome === 'full')?.[1]);
     this.#onRefused(refused);
   }
 
   /** Leases a delivery, unless its lane has no room. URL and format come from the current endpoint. */
   async begin(id: string, { token, leaseMs, maxInFlight }: BeginOptions): Promise<BeginReply> {
-    const { outcome } = await operate(this.#on, deliveryScripts.begin, {
+    const [kind, value] = await operate(this.#on, deliveryScripts.begin, {
       ...{ id, token, lease_ms: leaseMs, max_in_flight: maxInFlight },
     });
-    const [kind, value] = outcome;
-    if (kind === 'later') return { outcome: kind, at: Number(value) };
-    if (kind !== 'begun') return { outcome: kind as 'parked' | 'ended' | 'missing' };
+    if (kind !== 'begun') return { outcome: kind as 'parked' | 'ended' | 'missing' | 'later' };
     const record = await this.#read(id, fromPairs(value as string[]));
     if (!record) return { outcome: 'missing' };
     return { outcome: kind, record, attempt: record.attempts.length + 1 };
   }
 
-  /** Records the end of an attempt, updates the health of the endpoint, and releases other deliveries of the lane. */
+  /** Records the end of an attempt, updates the health of the endpoint, and makes parked deliveries of the lane due. */
   async end(id: string, token: string, { attempt, verdict, disable }: AttemptEnd): Promise<EndReply> {
-    const { outcome, released } = await operate(this.#on, deliveryScripts.end, {
+    const outcome = await operate(this.#on, deliveryScripts.end, {
       ...{ id, token, verdict: verdict.kind, disable },
       attempt: attempt && JSON.stringify(attempt),
       detail:
         'at' in verdict ? String(Math.round(verdict.at)) : 'reason' in verdict ? verdict.reason : undefined,
     });
     const [kind, disabled] = outcome as ['ok' | 'stale', DisabledReason | ''];
-    return { stale: kind === 'stale', released, disabled: disabled || undefined };
+    return { stale: kind === 'stale', disabled: disabled || undefined };
   }
 
   async get(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
@@ -162,9 +145,7 @@ export class DeliveryStore {
   /** Sends a message again, as a new delivery to the current URL of its endpoint. Returns undefined when the tenant has no such delivery. */
   async redeliver(tenant: string, id: string): Promise<DeliveryRecord | undefined> {
     const again = await this.#redeliver(tenant, id);
-    if (again === undefined) return undefined;
-    this.#onMade(again.released);
-    return await this.get(tenant, again.id);
+    return again === undefined ? undefined : await this.get(tenant, again);
   }
 
   /**
@@ -174,53 +155,48 @@ export class DeliveryStore {
   async recover(options: { tenant: string; endpoint: string; since: number }): Promise<number> {
     const { tenant, endpoint, since } = options;
     const lost = new Map<string, string>();
-    const settled = new Set<string>();
+    const pendingOrArrived = new Set<string>();
     const index = this.#on.keys.deliveries(`endpoint:${endpoint}`);
     for (let at = 0; ; at += step) {
       const ids = await this.#on.redis.zrangebyscore(index, since, '+inf', 'LIMIT', at, step);
       for (const { id, state, messageId, owner, reason } of await this.#outlines(ids)) {
         if (owner !== tenant || reason === 'stale') continue;
         if (state === 'failed' || state === 'canceled') lost.set(messageId, id);
-        else settled.add(messageId);
+        else pendingOrArrived.add(messageId);
       }
       if (ids.length < step) break;
     }
-    const wanted = [...lost].filter(([messageId]) => !settled.has(messageId)).map(([, id]) => id);
+    const wanted = [...lost].filter(([messageId]) => !pendingOrArrived.has(messageId)).map(([, id]) => id);
     let recovered = 0;
     for (let at = 0; at < wanted.length; at += step) {
       const again = await Promise.all(wanted.slice(at, at + step).map((id) => this.#redeliver(tenant, id)));
-      const made = again.filter((each) => each !== undefined);
-      this.#onMade(made.flatMap(({ released }) => released));
-      recovered += made.length;
+      recovered += again.filter((each) => each !== undefined).length;
     }
     return recovered;
   }
 
-  /** Returns deliveries that are due, up to a limit. Adding one to the queue twice is harmless. */
-  async due(limit: number): Promise<ReadyDelivery[]> {
-    return (await operate(this.#on, deliveryScripts.due, { limit })).released;
-  }
-
-  /** Records that deliveries are in the queue. A delivery that no worker begins within 30 s of its due time is due again. */
-  async dispatched(ids: readonly string[]): Promise<void> {
-    for (let at = 0; at < ids.length; at += step) {
-      await dispatchedScript.run(this.#on, { look_again_ms: lookAgainMs, ids: ids.slice(at, at + step) });
-    }
+  /**
+   * Claims due deliveries, up to a limit, for a worker that begins them at once. Returns their ids, the most overdue first, and the
+   * milliseconds until the next delivery is due (undefined if none waits).
+   */
+  async claim(limit: number): Promise<{ readonly ids: string[]; readonly nextInMs: number | undefined }> {
+    const [ids, next] = (await claimScript.run(this.#on, { limit, claim_ms: claimMs })) as [string[], number];
+    return { ids, nextInMs: next < 0 ? undefined : next };
   }
 
   /**
-   * Does one step of the sweep: reclaims expired leases, releases parked deliveries whose lane has room or whose circuit is due for a
-   * probe, and cancels deliveries to endpoints that were switched off or deleted. Returns the released deliveries.
+   * Does one step of the sweep: reclaims expired leases, makes parked deliveries due whose lane has room or whose circuit is due for a
+   * probe, and cancels deliveries to endpoints that were switched off or deleted.
    */
-  async wakeLanes(): Promise<ReadyDelivery[]> {
-    return (await operate(this.#on, deliveryScripts.wake, { limit: step })).released;
+  async wakeLanes(): Promise<void> {
+    await operate(this.#on, deliveryScripts.wake, { limit: step });
   }
 
   /** Removes ended deliveries that are too old or too many, up to a limit. Returns the number removed, and the number removed for their age. */
   async prune(options: PruneOptions): Promise<{ readonly removed: number; readonly old: number }> {
     const { deliveredMs, failedMs, max, mostOld = step } = options;
     const most = Math.min(step, mostOld);
-    const { outcome } = await operate(this.#on, deliveryScripts.prune, {
+    const outcome = await operate(this.#on, deliveryScripts.prune, {
       ...{ delivered_ms: deliveredMs, failed_ms: failedMs, max, limit: step, most_old: most },
     });
     return { removed: Number(outcome[1]), old: Number(outcome[2]) };
@@ -236,7 +212,7 @@ export class DeliveryStore {
 
   /** Removes deliveries of a tenant that ended more than `keptMs` ago. Checks the `most` oldest ones. Returns the number removed. */
   async pruneOf(tenant: string, { keptMs, most }: { keptMs: number; most: number }): Promise<number> {
-    const { outcome } = await operate(this.#on, deliveryScripts.pruneTenant, {
+    const outcome = await operate(this.#on, deliveryScripts.pruneTenant, {
       tenant,
       kept_ms: keptMs,
       most,
@@ -244,14 +220,11 @@ export class DeliveryStore {
     return Number(outcome[1]);
   }
 
-  async #redeliver(
-    tenant: string,
-    id: string,
-  ): Promise<{ id: string; released: ReadyDelivery[] } | undefined> {
+  async #redeliver(tenant: string, id: string): Promise<string | undefined> {
     const again = `dlv_${randomBytes(16).toString('hex')}`;
-    const { outcome, released } = await operate(this.#on, deliveryScripts.redeliver, { id, tenant, again });
+    const outcome = await operate(this.#on, deliveryScripts.redeliver, { id, tenant, again });
     if (outcome[0] === 'full') throw noRoom(tenant, outcome[1]);
-    return outcome[0] === 'ok' ? { id: again, released } : undefined;
+    return outcome[0] === 'ok' ? again : undefined;
   }
 
   async #outlines(ids: readonly string[]) {

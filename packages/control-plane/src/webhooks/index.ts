@@ -5,7 +5,6 @@ export {
   toDelivery,
 } from './delivery-record.js';
 export { type BeginReply, DeliveryStore, type EndReply, type Verdict } from './delivery-store.js';
-export { createDeliveryDispatcher, type DeliveryDispatcher } from './dispatch.js';
+export { removeEarlierQueue } from './earlier-queue.js';
 export { type EndpointRecord, toEndpoint } from './endpoint-record.js';
 export { EndpointStore } from './endpoint-store.js';
-export type { ReadyDelivery } from './operation.js';

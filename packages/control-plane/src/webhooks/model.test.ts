@@ -9,7 +9,6 @@ import type { DeliveryRecord, EndpointRecord, NewDelivery } from './index.js';
 import {
   create,
   exhausted,
-  idsOf,
   letTimePass,
   makeDue,
   newDelivery,
@@ -39,7 +38,7 @@ const step = fc.record({
         'give up',
         'cancel',
         'gone',
-        'due',
+        'claim',
         'come',
         'again',
         'create',
@@ -96,11 +95,10 @@ async function perform({ stores, endpoint, made, ids, tokens }: World, each: Ste
   const current = known.at(-1 - each.token) ?? 'made up';
   const end = async (what: Parameters<typeof deliveries.end>[2]) => {
     const before = await stored(stores, id);
-    const { stale, released } = await deliveries.end(id, current, what);
+    const { stale } = await deliveries.end(id, current, what);
     expect(stale).toBe(before.token !== current);
     const after = await stored(stores, id);
     if (stale) expect(after).toEqual(before);
-    await deliveries.dispatched(idsOf(released));
   };
   switch (each.kind) {
     case 'begin': {
@@ -120,15 +118,16 @@ async function perform({ stores, endpoint, made, ids, tokens }: World, each: Ste
     case 'gone':
       return await end({ ...exhausted, disable: 'gone' });
     case 'wake':
-      return await deliveries.dispatched(idsOf(await deliveries.wakeLanes()));
+      return await deliveries.wakeLanes();
     case 'pass':
       for (const lane of [callbackLane, `endpoint:${endpoint.id}`]) await letTimePass(stores, lane);
       return;
     case 'come':
       if ((await stored(stores, id)).state === 'pending') await makeDue(stores, id);
       return;
-    case 'due':
-      return await deliveries.dispatched(idsOf(await deliveries.due(3)));
+    case 'claim':
+      await deliveries.claim(3);
+      return;
     case 'create':
       return await deliveries.create(made);
     case 'again': {
@@ -191,7 +190,7 @@ async function drain({ stores, endpoint, ids }: World): Promise<void> {
     for (const lane of [callbackLane, `endpoint:${endpoint.id}`]) await letTimePass(stores, lane);
     await deliveries.wakeLanes();
     for (const id of await redis.zrange(keys.dueDeliveries, '0', '-1')) await makeDue(stores, id);
-    for (const { id } of await deliveries.due(100)) {
+    for (const id of (await deliveries.claim(100)).ids) {
       const token = randomUUID();
       const begun = await deliveries.begin(id, { token, leaseMs: 60_000, maxInFlight: 1 });
       if (begun.outcome === 'begun') await deliveries.end(id, token, ok);

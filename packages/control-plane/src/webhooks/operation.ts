@@ -10,13 +10,12 @@ const script = scriptsIn(controlPlaneLua, 'webhooks/');
  *   (none) ──create──▶ due ──begin──▶ leased ──end──▶ delivered | failed | canceled
  *                       ▲ ▲  │           │ │
  *                       │ │  └─begin──┐  │ └─────end with a retry, due later
- *                       │ └─release── parked
+ *                       │ └─unpark─ parked
  *                       └────────────────┘ the lease has expired
  *
  * A pending delivery is in exactly one of three places: *due* (`deliveries:due`, score = time of the next check), *leased* (in flight in
- * its lane, score = expiry of the lease) or *parked* in its lane, because the lane has no room or its circuit is open. BullMQ is not a
- * fourth place: a delivery in the queue stays due, with a later time, until a worker begins it. So the sweep finds every delivery that
- * BullMQ or a worker loses.
+ * its lane, score = expiry of the lease) or *parked* in its lane, because the lane has no room or its circuit is open. A worker claims
+ * due deliveries, which moves their check by seconds, and begins them at once. So the workers find every delivery whose worker died.
  * Ended states never change, and only the holder of the current token may end a delivery.
  */
 export const deliveryScripts = {
@@ -42,7 +41,6 @@ export const deliveryScripts = {
     detail: z.string().optional(),
     disable: z.string().optional(),
   }),
-  due: script('due', { limit: z.int() }),
   wake: script('wake', { limit: z.int() }),
   prune: script('prune', {
     delivered_ms: z.int(),
@@ -54,39 +52,15 @@ export const deliveryScripts = {
   pruneTenant: script('prune-tenant', { tenant: z.string(), kept_ms: z.int(), most: z.int() }),
 };
 
-/** Records that deliveries are in the queue. */
-export const dispatchedScript = script('dispatched', { look_again_ms: z.int(), ids: z.array(z.string()) });
+export const claimScript = script('claim', { limit: z.int(), claim_ms: z.int() });
 
-/** A delivery that may go to the queue. */
-export interface ReadyDelivery {
-  readonly id: string;
-  /**
-   * The id in the queue. It changes after each parking, because the queue may still hold the parked entry and refuses an id twice. The
-   * queue takes each id once, even when several processes add it.
-   */
-  readonly queueId: string;
-}
+type Outcome = readonly [string, ...unknown[]];
 
-interface OperationReply {
-  readonly outcome: readonly [string, ...unknown[]];
-  readonly released: ReadyDelivery[];
-}
-
-/** Runs a script of deliveries. */
+/** Runs a script of deliveries, and returns its outcome. */
 export async function operate<Args>(
   on: { readonly redis: Redis; readonly keys: Keys },
   operation: Script<Args>,
   args: Args,
-): Promise<OperationReply> {
-  const [outcome, released] = (await operation.run(on, args)) as [OperationReply['outcome'], string[]];
-  return { outcome, released: readyFrom(released) };
-}
-
-function readyFrom(flat: readonly string[]): ReadyDelivery[] {
-  const ready: ReadyDelivery[] = [];
-  for (let at = 0; at + 1 < flat.length; at += 2) {
-    const [id, parkings] = [flat[at] as string, flat[at + 1] as string];
-    ready.push({ id, queueId: parkings === '0' ? id : `${id}.${parkings}` });
-  }
-  return ready;
+): Promise<Outcome> {
+  return (await operation.run(on, args)) as Outcome;
 }

@@ -7,7 +7,6 @@ import {
   type EndpointRecord,
   EndpointStore,
   type NewDelivery,
-  type ReadyDelivery,
 } from './index.js';
 
 /** Returns stores of a separate installation on a real Redis. */
@@ -88,7 +87,15 @@ export async function attemptOf(
   return await stores.deliveries.end(id, begun.token, end);
 }
 
-export const idsOf = (ready: readonly ReadyDelivery[]): string[] => ready.map(({ id }) => id);
+/** Returns the deliveries that are due, the most overdue first. */
+export async function dueIds({ redis, keys }: Stores): Promise<string[]> {
+  const [seconds, micros] = await redis.time();
+  return await redis.zrangebyscore(
+    keys.dueDeliveries,
+    '-inf',
+    Number(seconds) * 1_000 + Number(micros) / 1_000,
+  );
+}
 
 /** Makes a delivery due. */
 export async function makeDue({ redis, keys }: Stores, id: string): Promise<void> {

@@ -147,6 +147,8 @@ const patterns = {
   deliveries: 'deliveries:<index>',
   /** Sorted set of deliveries to start; score = when to look at each, in ms. */
   dueDeliveries: 'deliveries:due',
+  /** Channel that announces due deliveries. */
+  deliveriesDue: 'deliveries:announced',
   /** Hash: the circuit of a lane. See webhooks/include/delivery.lua. */
   lane: 'lane:<name>',
   /** Sorted set of lanes with leases or parked deliveries; score = when to look at each. */

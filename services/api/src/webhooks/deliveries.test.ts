@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createSender, type Sender } from '@slipway/control-plane/queues';
 import { DeliveryStore, type NewDelivery, type Verdict } from '@slipway/control-plane/webhooks';
 import { deliverySchema, endpointSchema, webhookMessageSchema } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
@@ -9,13 +8,11 @@ import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 let fleet: FleetOfOne;
 /** Sends a delivery, as a worker does. */
 let worker: DeliveryStore;
-let queue: Sender<'deliveries'>;
 beforeAll(async () => {
   fleet = await startFleetOfOne(inject('redisUrl'), { publicUrl: 'https://slipway.example/x' });
   const { redis, api } = fleet;
   const keys = redisKeys(api.prefix);
   worker = new DeliveryStore({ redis, keys });
-  queue = createSender({ queue: 'deliveries', redis, keys });
 });
 afterAll(() => fleet.stop());
 beforeEach(() => fleet.renew());
@@ -67,14 +64,14 @@ const attempt = async (id: string, verdict: Verdict, answered: object = { status
   const options = { attempt: { at: Date.now(), durationMs: 12, ...answered }, verdict };
   expect((await worker.end(id, token, options)).stale).toBe(false);
 };
-/** Waits until the workers' queue holds a delivery, without a leading worker that could have added it. */
-const queued = (id: string) => expect.poll(() => queue.missing([id])).toEqual([]);
+/** Expects that a delivery is due, and claims it. */
+const claimed = async (id: string) => expect((await worker.claim(1_000)).ids).toContain(id);
 const exhausted = { kind: 'failed', reason: 'exhausted' } as const;
 const delivered = { kind: 'delivered' } as const;
 const again = { kind: 'retry', at: 0 } as const;
 
 describe('a test of an endpoint', () => {
-  it('is a delivery of its own, which goes to the queue', async () => {
+  it('is a delivery of its own, which is due at once', async () => {
     const id = await endpoint();
     const { status, headers, body } = await fleet.say('POST', `/v1/webhooks/${id}/test`);
     expect(status).toBe(202);
@@ -86,7 +83,7 @@ describe('a test of an endpoint', () => {
       data: { url: `https://slipway.example/x/v1/webhooks/${id}`, webhook: { id, url } },
     });
     expect(await get(`/v1/deliveries/${body.id}`)).toEqual(body);
-    await queued(body.id);
+    await claimed(body.id);
     const second = (await fleet.say('POST', `/v1/webhooks/${id}/test`)).body;
     expect(second.message_id).not.toBe(body.message_id);
   });
@@ -194,7 +191,7 @@ describe('a message', () => {
     const { message_id, request, type } = before;
     expect(body).toMatchObject({ message_id, request, type, state: 'pending', redelivery_of: first });
     expect(body.id).not.toBe(first);
-    await queued(body.id);
+    await claimed(body.id);
     expect(await get(`/v1/deliveries/${first}`)).toEqual(before);
     await fleet.say('PATCH', `/v1/webhooks/${id}`, { enabled: false });
     expect(await problem('POST', `/v1/deliveries/${first}/redeliver`)).toEqual([409, 'webhook_disabled']);
@@ -226,7 +223,7 @@ describe('a message', () => {
     expect(await recover(since)).toEqual({ recovered: 0 });
     const [waiting] = (await get(`/v1/webhooks/${id}/deliveries?state=pending`)).deliveries;
     expect(waiting).toMatchObject({ redelivery_of: lost });
-    await queued(waiting.id);
+    await claimed(waiting.id);
   });
 
   it('is not recovered with an invalid time, or for a disabled endpoint', async () => {

@@ -1,6 +1,7 @@
 import type { Cell } from '@slipway/control-plane/cell';
 import type { Tally } from '@slipway/control-plane/stats';
 import { PayloadSecretStore } from '@slipway/control-plane/tenants';
+import { removeEarlierQueue } from '@slipway/control-plane/webhooks';
 import type { BlobStore } from '@slipway/shared/blobs';
 import type { Logger } from '@slipway/shared/logger';
 import { deriveKeys } from '@slipway/shared/signing';
@@ -15,7 +16,6 @@ import type { Webhooks } from '../notify/create-webhooks.js';
 import { Batches } from './batches.js';
 import { BudgetRetention } from './budget-retention.js';
 import { Capacity } from './capacity.js';
-import { DeliverySweep } from './deliveries.js';
 import { DeliveryRetention } from './delivery-retention.js';
 import { type Duty, Leader } from './leader.js';
 import { QueueDepth } from './queue-depth.js';
@@ -52,7 +52,7 @@ function dutiesOf(options: DutiesOptions): Duty[] {
   const { redis, keys, now, faults } = cell;
   const { store, builds, batches, dispatch } = jobs;
   const { registry, discovery } = fleet;
-  const { endpoints, deliveries, queue } = webhooks;
+  const { endpoints, deliveries } = webhooks;
   const sealingKey = deriveKeys(config, 'payload secrets');
   const payloadSecrets = new PayloadSecretStore({ redis, keys, faults, sealingKey });
   return [
@@ -65,7 +65,8 @@ function dutiesOf(options: DutiesOptions): Duty[] {
       ...{ store, blobs, now, logger, config: config.retention },
       budget: new RemovalBudget({ redis, keys, of: 'jobs' }),
     }),
-    new DeliverySweep({ deliveries, queue, logger }),
+    { name: 'deliveries', everyMs: 500, run: () => deliveries.wakeLanes() },
+    { name: 'earlier delivery queue', everyMs: 60_000, run: () => removeEarlierQueue({ redis, keys }) },
     new BudgetRetention({ redis, keys, store, blobs, deliveries, logger }),
     new DeliveryRetention({
       ...{ deliveries, logger, config: config.deliveryRetention },

@@ -1,17 +1,17 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import { createSender } from '@slipway/control-plane/queues';
 import type { Tally } from '@slipway/control-plane/stats';
-import { createDeliveryDispatcher, DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
+import { DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { createEgressAgent } from '@slipway/shared/egress';
 import type { Cleanups } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import type { Redis } from '@slipway/shared/redis';
 import { deriveKeys, webhookSecrets } from '@slipway/shared/signing';
 import type { Tracing } from '@slipway/shared/tracing';
 import type { WorkerConfig } from '../config.js';
-import { createConsumer } from '../dispatch/consumer.js';
 import type { Jobs } from '../dispatch/create-jobs.js';
 import type { WorkerMetrics } from '../metrics.js';
-import { Courier } from './courier.js';
+import { DeliveryAttempts } from './delivery-attempts.js';
+import { DeliveryConsumer } from './delivery-consumer.js';
 import { hrefFrom } from './message.js';
 import { Notifier } from './notifier.js';
 
@@ -19,6 +19,8 @@ interface WebhooksOptions {
   readonly cell: Cell;
   readonly config: WorkerConfig;
   readonly jobs: Pick<Jobs, 'store' | 'batches'>;
+  /** A connection that is only for subscriptions. */
+  readonly subscriber: Redis;
   readonly tally: Tally;
   readonly metrics: WorkerMetrics;
   readonly tracing: Tracing;
@@ -33,11 +35,10 @@ const concurrency = 100;
 
 /** Creates the stores of webhook endpoints and deliveries, the notifier that writes deliveries, and the consumer that sends them. */
 export function createWebhooks(options: WebhooksOptions) {
-  const { cell, config, jobs, tally, metrics, tracing, logger, cleanups } = options;
+  const { cell, config, jobs, subscriber, tally, metrics, tracing, logger, cleanups } = options;
   const { redis, keys, now, faults, processName: workerName } = cell;
   const sealingKey = deriveKeys(config, 'callback secrets');
   const endpoints = new EndpointStore({ redis, keys, now, faults, sealingKey });
-  const queue = createSender({ queue: 'deliveries', redis, keys });
   const deliveries = new DeliveryStore({
     ...{ redis, keys, faults },
     onRefused(refused) {
@@ -56,9 +57,8 @@ export function createWebhooks(options: WebhooksOptions) {
     connectTimeoutMs: 5_000,
   });
   cleanups.defer('agent of webhooks', () => agent.destroy());
-  const courier = new Courier({
+  const attempts = new DeliveryAttempts({
     ...{ deliveries, endpoints, sealingKey, tracing, metrics, logger, now },
-    dispatch: createDeliveryDispatcher({ deliveries, queue, logger }),
     defaultSecrets: webhookSecrets(config),
     tokens: config.webhookTokens,
     publicUrl: config.publicUrl,
@@ -68,16 +68,14 @@ export function createWebhooks(options: WebhooksOptions) {
     random: Math.random,
   });
   const notifier = new Notifier({
-    ...{ redis, keys, now, endpoints, deliveries, queue, workerName, tally, metrics, logger },
+    ...{ redis, keys, now, endpoints, deliveries, workerName, tally, metrics, logger },
     ...{ store: jobs.store, batches: jobs.batches },
     reader: cell.connect('events'),
     href: hrefFrom(config.publicUrl),
   });
-  const { lockDurationMs, stalledIntervalMs } = config;
-  const consumer = createConsumer({
-    ...{ redis, keys, now, logger, lockDurationMs, stalledIntervalMs, concurrency },
-    queue: 'deliveries',
-    handle: (data) => courier.handle(data),
+  const consumer = new DeliveryConsumer({
+    ...{ deliveries, concurrency, subscriber, keys, logger },
+    attempt: (id) => attempts.run(id),
   });
-  return { endpoints, deliveries, queue, components: [notifier, consumer] };
+  return { endpoints, deliveries, components: [notifier, consumer] };
 }

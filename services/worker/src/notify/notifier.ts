@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventsGroup as group, parseEvents } from '@slipway/control-plane/events';
-import type { Sender } from '@slipway/control-plane/queues';
 import { UnreadableRecord } from '@slipway/control-plane/records';
 import type { Tally } from '@slipway/control-plane/stats';
 import type { DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
@@ -17,8 +16,7 @@ interface NotifierOptions extends FanOutDeps {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly endpoints: Pick<EndpointStore, 'active'>;
-  readonly deliveries: Pick<DeliveryStore, 'create' | 'dispatched'>;
-  readonly queue: Pick<Sender<'deliveries'>, 'add'>;
+  readonly deliveries: Pick<DeliveryStore, 'create'>;
   readonly workerName: string;
   readonly tally: Pick<Tally, 'jobEnded'>;
   readonly metrics: Pick<WorkerMetrics, 'events' | 'jobEnded'>;
@@ -118,7 +116,7 @@ export class Notifier implements Component {
    * Only a failure that concerns more than one record ends the round.
    */
   async #tell(entries: Entries): Promise<void> {
-    const { redis, keys, endpoints, deliveries, queue } = this.#options;
+    const { redis, keys, endpoints, deliveries } = this.#options;
     const active = await endpoints.active();
     const told = await Promise.allSettled(
       entries.map(async (entry) => {
@@ -126,11 +124,7 @@ export class Notifier implements Component {
         return event ? await deliveriesOf(event, active, this.#options) : [];
       }),
     );
-    const created = told.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
-    await deliveries.create(created);
-    const ids = created.map(({ id }) => id);
-    await queue.add(ids.map((id) => ({ id, data: { deliveryId: id } })));
-    await deliveries.dispatched(ids);
+    await deliveries.create(told.flatMap((each) => (each.status === 'fulfilled' ? each.value : [])));
     const failed = told.find(
       (each) => each.status === 'rejected' && !(each.reason instanceof UnreadableRecord),
     );

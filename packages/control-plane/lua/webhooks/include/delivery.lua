@@ -9,12 +9,12 @@
 
 -- A lane without a delivery expires after a day: callbacks have one lane per host.
 local lane_ttl = 86400000
--- Deliveries that this operation releases to the queue, each followed by the number of times it was parked.
-local released = {}
+-- True once this operation makes a delivery due now.
+local announces = false
 
-local function let_go(delivery)
-  released[#released + 1] = delivery
-  released[#released + 1] = redis.call('HGET', keys.delivery(delivery), 'parkings') or '0'
+local function make_due(delivery)
+  redis.call('ZADD', keys.dueDeliveries, now, delivery)
+  announces = true
 end
 
 -- Returns the final state of a delivery to the endpoint, and its reason; nil while the endpoint is switched on.
@@ -89,10 +89,9 @@ local function make(delivery, to, reason)
   if not to then to, reason = off(f[2]) end
   if to then return settle(delivery, to, reason) end
   redis.call('HSET', key, 'state', 'pending', 'due_at', whole(now))
-  redis.call('ZADD', keys.dueDeliveries, now, delivery)
+  make_due(delivery)
   redis.call('ZADD', keys.deliveries('state:pending'), now, delivery)
   if f[2] then redis.call('ZADD', keys.deliveries('pending:' .. f[2]), now, delivery) end
-  let_go(delivery)
 end
 
 -- Reclaims expired leases: their holder is gone, or too late.
@@ -101,8 +100,7 @@ local function reclaim(lane)
   for _, delivery in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 100)) do
     redis.call('ZREM', key, delivery)
     redis.call('HDEL', keys.delivery(delivery), 'token')
-    redis.call('ZADD', keys.dueDeliveries, now, delivery)
-    let_go(delivery)
+    make_due(delivery)
   end
 end
 
@@ -113,19 +111,18 @@ local function room(lane)
   return most - redis.call('ZCARD', keys.laneInflight(lane))
 end
 
--- Releases parked deliveries, the oldest first.
-local function release(lane, most)
+-- Makes parked deliveries due, the oldest first.
+local function unpark(lane, most)
   local count = math.min(room(lane), most)
   if count < 1 then return end
   local popped = redis.call('ZPOPMIN', keys.laneParked(lane), count)
   for i = 1, #popped, 2 do
-    redis.call('ZADD', keys.dueDeliveries, now, popped[i])
-    let_go(popped[i])
+    make_due(popped[i])
   end
 end
 
 -- Schedules the next check of the lane: when a lease expires, or the circuit is due for a probe. Without either, a lane with parked deliveries is checked every two
--- seconds, in case a released delivery was lost.
+-- seconds, because its limit may have changed.
 local function watch(lane)
   local at
   if redis.call('EXISTS', keys.laneParked(lane)) == 1 then
@@ -137,5 +134,8 @@ local function watch(lane)
   if at then redis.call('ZADD', keys.lanes, at, lane) else redis.call('ZREM', keys.lanes, lane) end
 end
 
--- Returns the reply of an operation: its outcome, and the deliveries that it releases to the queue.
-local function reply(...) return { { ... }, released } end
+-- Returns the outcome of an operation. Wakes the workers if a delivery is due now.
+local function reply(...)
+  if announces then redis.call('PUBLISH', keys.deliveriesDue, '') end
+  return { ... }
+end

@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { QueueData } from '@slipway/control-plane/queues';
 import type {
   AttemptRecord,
-  DeliveryDispatcher,
   DeliveryRecord,
   DeliveryStore,
   EndpointStore,
@@ -24,11 +22,9 @@ import { type NextStep, nextStep } from './next-step.js';
 import { type SendOutcome, send } from './send.js';
 import type { WebhookTokens } from './tokens.js';
 
-interface CourierOptions {
+interface DeliveryAttemptsOptions {
   readonly deliveries: Pick<DeliveryStore, 'begin' | 'end' | 'list'>;
   readonly endpoints: Pick<EndpointStore, 'get' | 'secrets'>;
-  /** Puts those into the queue that had to wait for room in their lane. */
-  readonly dispatch: DeliveryDispatcher;
   /** Opens the secrets that callbacks brought. */
   readonly sealingKey: SealingKey;
   /** Sign for callbacks that brought none. */
@@ -79,28 +75,27 @@ interface Report {
 }
 
 /**
- * Runs the attempts of deliveries. An attempt begins (which takes a slot of its endpoint), is sent once, and ends as
+ * Runs attempts of deliveries. An attempt begins (which takes a place in the lane of its endpoint), is sent once, and ends as
  * `nextStep` decides. If the worker dies in between, its lease expires and the delivery is sent again, under the same `webhook-id`.
  */
-export class Courier {
-  readonly #options: CourierOptions;
+export class DeliveryAttempts {
+  readonly #options: DeliveryAttemptsOptions;
 
-  constructor(options: CourierOptions) {
+  constructor(options: DeliveryAttemptsOptions) {
     this.#options = options;
   }
 
-  /** Handles a delivery of the queue, and returns in how many milliseconds it is to come again, if it is. */
-  async handle({ deliveryId: id }: QueueData<'deliveries'>): Promise<number | undefined> {
-    const { deliveries, now, tracing = noTracing } = this.#options;
+  /** Runs an attempt of a delivery. Does nothing if its lane has no room, or if another worker has the delivery. */
+  async run(id: string): Promise<void> {
+    const { deliveries, tracing = noTracing } = this.#options;
     const token = randomUUID();
     const begun = await deliveries.begin(id, { token, leaseMs, maxInFlight: callbackMaxInFlight });
-    if (begun.outcome === 'later') return Math.max(0, begun.at - now());
-    if (begun.outcome !== 'begun') return undefined;
+    if (begun.outcome !== 'begun') return;
     const { trace } = begun.record;
     const options = { name: 'deliver webhook', kind: 'client', parent: trace } as const;
     const span = (trace === undefined ? noTracing : tracing).start(options);
     try {
-      return await span.during(() => this.#attempt(begun, token, span));
+      await span.during(() => this.#attempt(begun, token, span));
     } finally {
       span.end();
     }
@@ -110,8 +105,8 @@ export class Courier {
     { record, attempt }: { readonly record: DeliveryRecord; readonly attempt: number },
     token: string,
     span: TraceSpan,
-  ): Promise<number | undefined> {
-    const { deliveries, dispatch, now } = this.#options;
+  ): Promise<void> {
+    const { deliveries, now } = this.#options;
     const { id } = record;
     const at = now();
     const startedAt = performance.now();
@@ -119,15 +114,13 @@ export class Courier {
     const outcome = plan.kind === 'request' ? await this.#request(record, plan, span) : undefined;
     const durationMs = Math.round(performance.now() - startedAt);
     const step = outcome === undefined ? (plan as End) : this.#next(record, attempt, outcome);
-    const { released, stale, disabled } = await deliveries.end(id, token, {
+    const { stale, disabled } = await deliveries.end(id, token, {
       ...(outcome && { attempt: attemptOf({ at, durationMs, outcome }) }),
       verdict: step,
       disable: step.kind === 'failed' ? step.disable : undefined,
     });
     this.#report({ record, attempt, durationMs, outcome, step, stale, disabled });
     describe(span, { record, attempt, durationMs, outcome, step, stale });
-    await dispatch(released);
-    return step.kind === 'retry' && !stale ? Math.max(0, step.at - now()) : undefined;
   }
 
   #next({ format }: DeliveryRecord, attempt: number, outcome: SendOutcome): NextStep {
