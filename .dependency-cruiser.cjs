@@ -67,7 +67,7 @@ module.exports = {
       'packages/local',
       'packages/source',
       `packages/shared/src/${contracts}`,
-      'packages/shared/src/(sealing|config|git)',
+      'packages/shared/src/(sealing|config|git|processes)',
     ]),
     only('simulator-imports', '^packages/simulator/', [...foundations, 'packages/local']),
     only('e2e-and-bench-drive-from-outside', '^(e2e|bench)/', [

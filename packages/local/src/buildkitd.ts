@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { runChild } from '@slipway/shared/processes';
 import { unmountIn } from './mounts.js';
 import { type ProcessHandle, startProcess } from './process.js';
 import { requireTool } from './tools.js';
@@ -54,7 +53,7 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
     ],
     // buildkitd leaves mount points in its temporary folder.
     env: { ...process.env, TMPDIR: temporary },
-    ready: () => hasWorkers(buildctl, address),
+    ready: () => buildkitAnswers({ buildctl, address }),
     ...(options.logFile && { logFile: options.logFile }),
     ...(options.signal && { signal: options.signal }),
   });
@@ -65,10 +64,24 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
   return { ...handle, stop, address };
 }
 
-async function hasWorkers(buildctl: string, address: string): Promise<boolean> {
+interface Probe {
+  /** The path of the program. */
+  readonly buildctl: string;
+  /** Default: BUILDKIT_HOST, else where BuildKit listens by default. */
+  readonly address?: string;
+}
+
+/** Returns true if a BuildKit daemon can build. */
+export async function buildkitAnswers({ buildctl, address }: Probe): Promise<boolean> {
   try {
-    await promisify(execFile)(buildctl, ['--addr', address, 'debug', 'workers'], { timeout: 5_000 });
-    return true;
+    const { code } = await runChild({
+      command: buildctl,
+      args: [...(address === undefined ? [] : ['--addr', address]), 'debug', 'workers'],
+      env: process.env,
+      signal: AbortSignal.timeout(5_000),
+      killGraceMs: 0,
+    });
+    return code === 0;
   } catch {
     return false;
   }

@@ -1,8 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type ChildExit, exitText, LastLines, LineSplitter, startChild } from '@slipway/shared/processes';
 
 export interface ProcessOptions {
   /** For messages: what this is. */
@@ -24,10 +22,7 @@ export interface ProcessOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface ProcessExit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
+export type ProcessExit = ChildExit;
 
 export interface ProcessHandle {
   readonly name: string;
@@ -43,6 +38,7 @@ export interface ProcessHandle {
 }
 
 const keptLines = 40;
+const maxLineBytes = 1024 * 1024;
 const probeIntervalMs = 25;
 
 /**
@@ -51,54 +47,65 @@ const probeIntervalMs = 25;
  * nothing of it is left running then. Whatever is running when this process exits is killed with it.
  */
 export async function startProcess(options: ProcessOptions): Promise<ProcessHandle> {
-  const { name } = options;
-  const child = spawn(options.command, options.args ?? [], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(options.env && { env: options.env }),
-    ...(options.cwd && { cwd: options.cwd }),
+  const { name, command, args, cwd, env = process.env } = options;
+  const output = collectLines(options);
+  const { lines } = output;
+  const child = startChild({
+    ...{ command, env, killGraceMs: 0, ...output.callbacks },
+    ...(args && { args }),
+    ...(cwd && { cwd }),
   });
-  const exited = new Promise<ProcessExit>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+  void child.ended.then(output.end, output.end);
+  await child.started.catch((cause: Error) => {
+    throw new Error(`${name} cannot be started: ${cause.message}`, { cause });
   });
-  const lines = collectLines(child, options);
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', (cause) =>
-      reject(new Error(`${name} cannot be started: ${cause.message}`, { cause })),
-    );
-  });
-  const handle = createHandle({ name, child, exited, lines });
+  let stopping: Promise<void> | undefined;
+  const handle = {
+    name,
+    pid: child.pid as number,
+    exited: child.exited,
+    recentLines: () => [...lines.lines()],
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+    stop: ({ graceMs = 5_000 } = {}) => {
+      stopping ??= child.stop({ graceMs });
+      return stopping;
+    },
+  };
   try {
-    await waitUntilReady(options, exited);
+    await waitUntilReady(options, child.exited);
   } catch (error) {
     await handle.stop();
-    // What it printed last may still be in the pipe, which a grandchild may hold open for ever.
-    await Promise.race([closed(child), delay(500, undefined, { ref: false })]);
-    throw new Error([(error as Error).message, ...lines].join('\n  '), { cause: error });
+    await child.ended;
+    output.end();
+    throw new Error([(error as Error).message, ...lines.lines()].join('\n  '), { cause: error });
   }
   return handle;
 }
 
-function collectLines(child: ChildProcess, { logFile, onLine }: ProcessOptions): readonly string[] {
-  const lines: string[] = [];
+function collectLines({ logFile, onLine }: ProcessOptions) {
+  const lines = new LastLines({ limit: keptLines });
   const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
-  for (const stream of [child.stdout, child.stderr]) {
-    if (!stream) continue;
-    createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
-      lines.push(line);
-      if (lines.length > keptLines) lines.shift();
-      log?.write(`${line}\n`);
-      onLine?.(line);
-    });
-  }
-  child.once('close', () => log?.end());
-  child.once('error', () => log?.end());
-  return lines;
-}
-
-async function closed(child: ChildProcess): Promise<void> {
-  if (!child.stdout?.closed || !child.stderr?.closed) await once(child, 'close');
+  const take = (line: string) => {
+    lines.add(line);
+    log?.write(`${line}\n`);
+    onLine?.(line);
+  };
+  const [out, err] = [
+    new LineSplitter({ maxBytes: maxLineBytes, onLine: take }),
+    new LineSplitter({ maxBytes: maxLineBytes, onLine: take }),
+  ];
+  return {
+    lines,
+    callbacks: {
+      onStdout: (chunk: Buffer) => out.push(chunk),
+      onStderr: (chunk: Buffer) => err.push(chunk),
+    },
+    end: () => {
+      out.end();
+      err.end();
+      log?.end();
+    },
+  };
 }
 
 async function waitUntilReady(options: ProcessOptions, exited: Promise<ProcessExit>): Promise<void> {
@@ -112,69 +119,9 @@ async function waitUntilReady(options: ProcessOptions, exited: Promise<ProcessEx
   while (true) {
     const isReady = await ready();
     if (signal?.aborted) throw new Error(`${name} was stopped before it was ready:`);
-    if (ended)
-      throw new Error(`${name} ended with ${ended.signal ?? `code ${ended.code}`} before it was ready:`);
+    if (ended) throw new Error(`${name} ended with ${exitText(ended)} before it was ready:`);
     if (isReady) return;
     if (Date.now() > deadline) throw new Error(`${name} was not ready within ${readyTimeoutMs} ms:`);
     await Promise.race([end, delay(probeIntervalMs)]);
-  }
-}
-
-interface Parts {
-  readonly name: string;
-  readonly child: ChildProcess;
-  readonly exited: Promise<ProcessExit>;
-  readonly lines: readonly string[];
-}
-
-function createHandle({ name, child, exited, lines }: Parts): ProcessHandle {
-  const pid = child.pid as number;
-  const killGroup = () => signalIfAlive(-pid, 'SIGKILL');
-  const gone = exited.then(killAtExit(killGroup));
-  let stopping: Promise<void> | undefined;
-  const kill = (signal: NodeJS.Signals) => {
-    if (child.exitCode === null && child.signalCode === null) signalIfAlive(pid, signal);
-  };
-  const stop = async (graceMs: number) => {
-    kill('SIGTERM');
-    const grace = new AbortController();
-    await Promise.race([exited, delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined)]);
-    grace.abort();
-    killGroup();
-    await gone;
-  };
-  return {
-    name,
-    pid,
-    exited,
-    recentLines: () => [...lines],
-    kill,
-    stop: ({ graceMs = 5_000 } = {}) => {
-      stopping ??= stop(graceMs);
-      return stopping;
-    },
-  };
-}
-
-const atExit = new Set<() => void>();
-const killAll = () => {
-  for (const kill of atExit) kill();
-};
-
-/** Has `kill` called when this process exits, until what is returned is called. One listener serves all. */
-function killAtExit(kill: () => void): () => void {
-  if (atExit.size === 0) process.on('exit', killAll);
-  atExit.add(kill);
-  return () => {
-    atExit.delete(kill);
-    if (atExit.size === 0) process.off('exit', killAll);
-  };
-}
-
-function signalIfAlive(target: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(target, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

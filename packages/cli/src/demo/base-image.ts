@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { runForOutput } from '@slipway/shared/processes';
 
 /**
  * Writes a build context into an empty folder, for an image of this machine's own Node: the program, its shared libraries
@@ -41,20 +40,12 @@ export async function writeNodeContext(folder: string): Promise<void> {
 
 /** Returns the absolute paths of a program's shared libraries and its loader; none for a static program. */
 async function sharedLibraries(program: string): Promise<string[]> {
-  try {
-    const { stdout } = await promisify(execFile)('ldd', [program]);
-    return librariesIn(stdout);
-  } catch (error) {
-    // The output of ldd for a static program, with glibc and with musl.
-    if (
-      /not a dynamic executable|Not a valid dynamic program/.test(
-        String((error as { stderr?: unknown }).stderr),
-      )
-    ) {
-      return [];
-    }
-    throw error;
-  }
+  const child = { command: 'ldd', args: [program], env: process.env, killGraceMs: 0 };
+  const { code, stdout, stderr } = await runForOutput({ ...child, maxOutputBytes: 64 * 1024 });
+  if (code === 0) return librariesIn(stdout.toString());
+  // The output of ldd for a static program, with glibc and with musl.
+  if (/not a dynamic executable|Not a valid dynamic program/.test(stderr.toString())) return [];
+  throw new Error(`ldd ${program}: ${stderr.toString().trim()}`);
 }
 
 /** Returns the paths in the output of ldd: `libm.so.6 => /lib/…/libm.so.6 (0x…)`, or only the path for the loader. */

@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { runForOutput } from '@slipway/shared/processes';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
 
@@ -61,18 +60,20 @@ export function gitFacts(folder: string): GitFacts {
 }
 
 async function git(cwd: string, args: readonly string[]): Promise<string> {
-  try {
-    const { stdout } = await promisify(execFile)('git', [...args], { cwd });
-    return stdout.trimEnd();
-  } catch (error) {
-    const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
-    throw new CommandError({
-      message: code === 'ENOENT' ? 'git is not installed' : `git ${args[0]}: ${stderr.trim()}`,
-      remedy: 'The tags sha, branch and describe need a git repository that has a commit.',
-      exitCode: exitCodes.usage,
-    });
-  }
+  const child = { command: 'git', args, cwd, env: process.env, killGraceMs: 0 };
+  const { code, stdout, stderr } = await runForOutput({ ...child, maxOutputBytes: 16 * 1024 }).catch(() => {
+    throw noFacts('git is not installed');
+  });
+  if (code !== 0) throw noFacts(`git ${args[0]}: ${stderr.toString().trim()}`);
+  return stdout.toString().trimEnd();
 }
+
+const noFacts = (message: string) =>
+  new CommandError({
+    message,
+    remedy: 'The tags sha, branch and describe need a git repository that has a commit.',
+    exitCode: exitCodes.usage,
+  });
 
 /** Returns the MD5 over the MD5 of every file, ordered by path, without links. */
 async function folderHash(folder: string): Promise<string> {

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { type EngineName, engineNames } from '@slipway/shared/contracts';
-import { startBuildkitd } from '../buildkitd.js';
+import { buildkitAnswers, startBuildkitd } from '../buildkitd.js';
 import { findTool } from '../tools.js';
 import type { Parts } from './parts.js';
 
@@ -30,7 +28,7 @@ const engines: Readonly<Record<EngineName, LocalEngine>> = {
     advice:
       'Install buildkitd, buildctl (https://github.com/moby/buildkit/releases) and runc, and start this as root; or set ' +
       'BUILDKIT_HOST to the address of a BuildKit daemon that runs already, with buildctl on PATH.',
-    isUsable: async () => startsDaemons() || (await buildkitAnswers()),
+    isUsable: async () => startsDaemons() || (await daemonAnswers()),
     start: async ({ number, dir, registry, parts }) => {
       if (!startsDaemons()) return {};
       const { address } = await parts.start({
@@ -75,13 +73,7 @@ function startsDaemons(): boolean {
   return process.getuid?.() === 0 && tools.every((tool) => findTool(tool) !== undefined);
 }
 
-async function buildkitAnswers(): Promise<boolean> {
+async function daemonAnswers(): Promise<boolean> {
   const buildctl = findTool('buildctl');
-  if (buildctl === undefined) return false;
-  try {
-    await promisify(execFile)(buildctl, ['debug', 'workers'], { timeout: 5_000 });
-    return true;
-  } catch {
-    return false;
-  }
+  return buildctl !== undefined && (await buildkitAnswers({ buildctl }));
 }

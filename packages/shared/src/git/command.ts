@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Secret } from '../config/index.js';
+import { runForOutput, startChild } from '../processes/index.js';
 import type { GitConfig } from './config.js';
 
 export interface GitCommand {
@@ -28,7 +28,7 @@ export interface GitExit {
 
 export interface RunningGit {
   readonly stdout: Readable;
-  /** Rejects with the signal's reason when git was killed for that, or when git is missing. */
+  /** Rejects with the signal's reason when git was killed for that, and with the error of the system when git is missing. */
   readonly ended: Promise<GitExit>;
 }
 
@@ -61,56 +61,42 @@ const settings: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Limits the address space of git and its child processes, then becomes git. Node.js cannot set limits itself. The limit cannot
- * change only if a lower one is in force, or on systems without limits.
- */
-const limited = 'ulimit -v "$0" 2>/dev/null; exec git "$@"';
-
-/**
  * Starts git as the leader of a process group, with bounded memory, and without a terminal, hooks, submodules or prompts. Git
  * reads only the configuration of the user that it works for, if there is one.
  */
-export function startGit({ args, cwd, config, credential, resolve, ssh, signal }: GitCommand): RunningGit {
-  signal.throwIfAborted();
-  const { memoryBytes } = config;
-  const limit = memoryBytes === undefined ? 'unlimited' : String(Math.floor(memoryBytes / 1024));
-  const child = spawn('/bin/sh', ['-c', limited, limit, ...args], {
-    cwd,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: environment({ cwd, config, credential, resolve, ssh }),
-  });
+export function startGit({ signal, ...command }: GitCommand): RunningGit {
   let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    if (stderr.length < keptBytes) stderr += chunk.toString('latin1');
+  const { stdout, ended } = startChild({
+    ...childOf(command),
+    signal,
+    readsStdout: true,
+    onStderr: (chunk) => {
+      if (stderr.length < keptBytes) stderr += chunk.toString('latin1');
+    },
   });
-  const kill = () => killGroup(child);
-  signal.addEventListener('abort', kill, { once: true });
-  // A process that is killed itself cannot kill git. Then git ends when its pipes break.
-  process.once('exit', kill);
-  const ended = new Promise<GitExit>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (signal.aborted) reject(signal.reason);
-      else resolve({ code, stderr });
-    });
-  }).finally(() => {
-    signal.removeEventListener('abort', kill);
-    process.off('exit', kill);
-    kill();
-  });
+  const exit = ended.then(({ code }) => ({ code, stderr }));
   // The caller receives the error. Until then it must not count as an unhandled rejection.
-  ended.catch(() => undefined);
-  return { stdout: child.stdout, ended };
+  exit.catch(() => undefined);
+  return { stdout, ended: exit };
 }
 
 /** Runs git until it ends. */
-export async function runGit(command: GitCommand): Promise<GitExit & { stdout: string }> {
-  const { stdout, ended } = startGit(command);
-  stdout.setEncoding('utf8');
-  let text = '';
-  for await (const chunk of stdout) if (text.length < keptBytes) text += String(chunk);
-  return { ...(await ended), stdout: text };
+export async function runGit({ signal, ...command }: GitCommand): Promise<GitExit & { stdout: string }> {
+  const { code, stdout, stderr } = await runForOutput({
+    ...childOf(command),
+    signal,
+    maxOutputBytes: keptBytes,
+  });
+  return { code, stdout: stdout.toString('utf8'), stderr: stderr.toString('latin1') };
+}
+
+function childOf(command: Omit<GitCommand, 'signal'>) {
+  const { args, cwd, config } = command;
+  return {
+    ...{ command: 'git', args, cwd, env: environment(command), memoryBytes: config.memoryBytes },
+    // Git leaves nothing but the folder, which its caller removes.
+    killGraceMs: 0,
+  };
 }
 
 function environment({
@@ -156,13 +142,4 @@ function environment({
       ]),
     ),
   };
-}
-
-function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }

@@ -94,8 +94,10 @@ export async function fetchRepository(wanted: Wanted, given: RepositoryOptions):
         });
         try {
           for await (const chunk of tar) yield chunk as Buffer;
-          const { code, stderr } = await exit.catch((error) => Promise.reject(asGitError(error, timeout)));
+          const { code, stderr } = await exit;
           if (code !== 0) throw gitFailure({ code, stderr }, { url: options.url.href, path });
+        } catch (error) {
+          throw asGitError(error, timeout);
         } finally {
           ended.abort();
         }

@@ -253,8 +253,10 @@ async function eachPart(
       rest = parts.pop() ?? '';
       for (const part of parts) take(part);
     }
-    const exit = await ended.catch((error) => Promise.reject(asGitError(error, timeout)));
+    const exit = await ended;
     if (exit.code !== 0) onFailure(gitFailure(exit, { url: url.href }));
+  } catch (error) {
+    throw asGitError(error, timeout);
   } finally {
     left.abort();
   }

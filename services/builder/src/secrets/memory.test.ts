@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runChild } from '@slipway/shared/processes';
 import { expect, test } from 'vitest';
-import { runChild } from '../process/child.js';
 import { MemoryFiles, requireMemory, withMemoryFolder } from './memory.js';
 
 test('files in memory have no name, and a child reads them as often as it likes', async () => {

@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
 import { SlipwayError } from '@slipway/shared/errors';
+import { runForOutput } from '@slipway/shared/processes';
 import { z } from 'zod';
 
 export interface RegistryCredentials {
@@ -17,6 +16,8 @@ interface HelperOptions {
 }
 
 const timeoutMs = 30_000;
+const killGraceMs = 1_000;
+const maxOutputBytes = 1024 * 1024;
 const answerSchema = z.object({ Username: z.string(), Secret: z.string() });
 
 /**
@@ -30,12 +31,17 @@ export async function askHelper({
 }: HelperOptions): Promise<RegistryCredentials | undefined> {
   const program = `docker-credential-${name}`;
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw failed(program, 'is not a name of a program');
-  const { code, out } = await run(program, registry, env).catch((error: NodeJS.ErrnoException) => {
+  const { code, stdout } = await runForOutput({
+    ...{ command: program, args: ['get'], input: registry, env, killGraceMs, maxOutputBytes },
+    signal: AbortSignal.timeout(timeoutMs),
+  }).catch((error: NodeJS.ErrnoException) => {
+    if (error.name === 'TimeoutError') throw failed(program, `did not answer within ${timeoutMs} ms`);
     throw failed(
       program,
       error.code === 'ENOENT' ? 'is not on the PATH of the worker' : `does not run: ${error.code}`,
     );
   });
+  const out = stdout.toString('utf8');
   if (code !== 0) {
     if (/credentials not found/i.test(out)) return undefined;
     const words = out.trim().slice(0, 300);
@@ -58,16 +64,4 @@ function parsed(out: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-async function run(program: string, input: string, env: HelperOptions['env']) {
-  const child = spawn(program, ['get'], { env, stdio: ['pipe', 'pipe', 'ignore'], timeout: timeoutMs });
-  // A helper that does not read its input closes it.
-  child.stdin.on('error', () => undefined).end(input);
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  const [code, out] = await Promise.all([ended, text(child.stdout)]);
-  return { code, out };
 }

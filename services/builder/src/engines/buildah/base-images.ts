@@ -1,4 +1,4 @@
-import type { ChildExit } from '../../process/child.js';
+import type { ChildExit } from '@slipway/shared/processes';
 import type { BaseImage } from './dockerfile/images.js';
 import type { StageStart } from './dockerfile/mount-targets.js';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { withoutWorkerArguments } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import type { ChildExit } from '@slipway/shared/processes';
 import { epochOf, withoutEpoch } from '../../builds/epoch.js';
-import type { ChildExit } from '../../process/child.js';
 import type { BuildRequest } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import type { FailureText } from '../failure-text.js';

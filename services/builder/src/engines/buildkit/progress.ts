@@ -1,4 +1,4 @@
-import type { LineSplitter } from '../../process/lines.js';
+import type { LineSplitter } from '@slipway/shared/processes';
 import { textLines } from '../failure-text.js';
 import { outputLine, statusLine, stepLine } from '../log-lines.js';
 

@@ -48,3 +48,22 @@ export class LineSplitter {
     this.#onLine(line);
   }
 }
+
+/** Keeps the last lines of an output. */
+export class LastLines {
+  readonly #limit: number;
+  readonly #lines: string[] = [];
+
+  constructor({ limit }: { limit: number }) {
+    this.#limit = limit;
+  }
+
+  add(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > this.#limit) this.#lines.shift();
+  }
+
+  lines(): readonly string[] {
+    return this.#lines;
+  }
+}
