@@ -1,9 +1,11 @@
-// Generates from the code: the OpenAPI document, the client's types and the page of error codes. Needs a build (`pnpm build`).
+// Generates from the code: the OpenAPI document, the client's types, the page of error codes and the tables of settings. Needs a build
+// (`pnpm build`).
 // Usage: node scripts/generate.mjs [--check]     --check changes nothing, and fails when the committed files are stale
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { errorsPage } from './errors-page.mjs';
+import { settingsPage } from './settings-page.mjs';
 import { root, run } from './setup/commands.mjs';
 
 const client = join(root, 'packages', 'client');
@@ -11,6 +13,7 @@ const targets = {
   document: join(client, 'openapi.json'),
   types: join(client, 'src', 'schema.ts'),
   errors: join(root, 'docs', 'errors.md'),
+  settings: join(root, 'docs', 'operations', 'settings.md'),
 };
 const generator = join(
   dirname(createRequire(join(client, 'package.json')).resolve('openapi-typescript/package.json')),
@@ -23,6 +26,7 @@ const made = {
   document: join(folder, 'openapi.json'),
   types: join(folder, 'schema.ts'),
   errors: join(folder, 'errors.md'),
+  settings: join(folder, 'settings.md'),
 };
 try {
   await run(process.execPath, [join(root, 'services', 'api', 'dist', 'openapi', 'write.js'), made.document]);
@@ -36,6 +40,10 @@ try {
   const table = join(root, 'packages', 'shared', 'dist', 'errors', 'index.js');
   const errors = await import(table);
   writeFileSync(made.errors, errorsPage(errors));
+  writeFileSync(
+    made.settings,
+    settingsPage(readFileSync(targets.settings, 'utf8'), await declaredByService()),
+  );
   for (const [name, target] of Object.entries(targets)) {
     if (!process.argv.includes('--check')) renameSync(made[name], target);
     else if (!existsSync(target) || readFileSync(made[name], 'utf8') !== readFileSync(target, 'utf8')) {
@@ -45,4 +53,16 @@ try {
   }
 } finally {
   rmSync(folder, { recursive: true });
+}
+
+/** Returns the settings that each service declares. */
+async function declaredByService() {
+  const of = (service) => import(join(root, 'services', service, 'dist', 'config.js'));
+  const { declaredSettings } = await import(join(root, 'packages', 'shared', 'dist', 'config', 'index.js'));
+  const [api, worker, builder] = await Promise.all(['api', 'worker', 'builder'].map(of));
+  return {
+    api: declaredSettings(api.apiConfig),
+    worker: declaredSettings((fields) => worker.workerConfig(fields, {})),
+    builder: declaredSettings((fields) => builder.builderConfig(fields, {})),
+  };
 }

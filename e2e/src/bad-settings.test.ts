@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { freePort, type RedisHandle, startRedis } from '@slipway/local';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scratchFolder } from './context.js';
+import { canUse } from './engines.js';
 import { startProgram } from './program.js';
 
 const services = ['api', 'worker', 'builder'] as const;
-/** Services that listen without a build engine. All services listen by the same code. */
-const withoutEngine = ['api', 'worker'] as const;
+/** A builder opens its engine before it listens. */
+const listening = services.filter((service) => service !== 'builder' || canUse('buildah'));
 const taken = createServer().listen(0, '127.0.0.1');
 let redis: RedisHandle;
 let least: Record<string, string>;
@@ -19,7 +20,13 @@ beforeAll(async () => {
   least = {
     ...{ PORT: String(await freePort()), METRICS_PORT: '', HEALTH_PORT: '', BIND_HOST: '127.0.0.1' },
     ...{ REDIS_URL: redis.url, BLOB_STORE: `file://${folder}/blobs`, WORK_DIR: `${folder}/work` },
-    ...{ PAYLOAD_SECRET: 'x', API_TOKEN: 'x', ENGINE: 'buildah', BUILDERS: 'http://127.0.0.1:1' },
+    ...{
+      PAYLOAD_SECRET: 'x',
+      API_TOKEN: 'x',
+      ENGINE: 'buildah',
+      BUILDAH_TRUSTED_SOURCES: 'true',
+      BUILDERS: 'http://127.0.0.1:1',
+    },
   };
   if (!taken.listening) await once(taken, 'listening');
 });
@@ -39,9 +46,14 @@ const places = [
   ['worker', { BLOB_STORE: 's3://bucket' }],
   ['api', { BLOB_STORE: 'file:///dev/null/blobs' }],
   ['worker', { BLOB_STORE: 'file:///dev/null/blobs' }],
+  // Takes no folders, which the recursive mkdir of Node.js does not notice.
+  ['api', { BLOB_STORE: 'file:///proc/x' }],
+  ['worker', { BLOB_STORE: 'file:///proc/x/y' }],
+  ['builder', { WORK_DIR: '/proc/x' }],
+  ['builder', { ENGINE: 'buildah', PATH: '/nowhere' }],
   ['api', { TENANTS_FILE: '/nowhere/tenants.yml' }],
   ['builder', { WORK_DIR: '/dev/null/work' }],
-  ...withoutEngine.flatMap((service) => [
+  ...listening.flatMap((service) => [
     // RFC 5737: no machine has this address.
     [service, { BIND_HOST: '203.0.113.1' }] as const,
     [service, { TLS_CERT_FILE: '/nowhere/cert', TLS_KEY_FILE: '/nowhere/key' }] as const,
@@ -57,7 +69,7 @@ test.each(places)('the %s with %j exits with 2 and names the setting', async (se
   expect(err).not.toMatch(/^ +at /m);
 });
 
-test.each(withoutEngine)('the %s exits with 2 and names a port in use', async (service) => {
+test.each(listening)('the %s exits with 2 and names a port in use', async (service) => {
   const port = String((taken.address() as AddressInfo).port);
   for (const name of ['PORT', 'METRICS_PORT', 'HEALTH_PORT']) {
     const { exit, err } = await start(service, { [name]: port });
@@ -66,6 +78,14 @@ test.each(withoutEngine)('the %s exits with 2 and names a port in use', async (s
       err: expect.stringContaining(`${service}: ${name} cannot be used`),
     });
   }
+});
+
+test.each(services)('the %s exits with 2 and names a port that two servers would have', async (service) => {
+  const { exit, err } = await start(service, { METRICS_PORT: least.PORT ?? '' });
+  expect({ exit, err }).toEqual({
+    exit: 2,
+    err: expect.stringContaining('METRICS_PORT must differ from PORT'),
+  });
 });
 
 test.each(services)('the %s names all bad settings at once', async (service) => {

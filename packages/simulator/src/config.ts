@@ -1,11 +1,4 @@
-import {
-  type CommonConfig,
-  commonConfig,
-  type Env,
-  type Fields,
-  readEnv,
-  type Secret,
-} from '@slipway/shared/config';
+import { type CommonConfig, commonConfig, type Env, readEnv, type Secret } from '@slipway/shared/config';
 import type { DurationOptions } from './builds/duration.js';
 import { type FaultRules, faultRulesSchema } from './faults/faults.js';
 
@@ -28,20 +21,18 @@ export function loadConfig(env: Env): SimulatorConfig {
     maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
     seed: fields.int('SEED', { default: 1 }),
     durations: {
-      meanMs: number(fields, 'BUILD_MS_MEAN', '0'),
-      sigma: number(fields, 'BUILD_MS_SIGMA', '0'),
+      meanMs: fields.optionalParsed('BUILD_MS_MEAN', { parse: number }) ?? 0,
+      sigma: fields.optionalParsed('BUILD_MS_SIGMA', { parse: number }) ?? 0,
       seed: fields.int('BUILD_MS_SEED', { default: 1 }),
     },
-    buildOptions: fields.bool('BUILD_OPTIONS', true),
-    faults: fields.parsed('FAULTS', (raw) => faultRulesSchema.parse(JSON.parse(raw)), '[]') ?? [],
+    buildOptions: fields.bool('BUILD_OPTIONS', { default: true }),
+    faults:
+      fields.optionalParsed('FAULTS', { parse: (raw) => faultRulesSchema.parse(JSON.parse(raw)) }) ?? [],
   }));
 }
 
-function number(fields: Fields, name: string, fallback: string): number {
-  const parse = (raw: string) => {
-    const value = Number(raw);
-    if (!Number.isFinite(value) || value < 0) throw new Error(`must be a number from 0, not '${raw}'`);
-    return value;
-  };
-  return fields.parsed(name, parse, fallback) ?? 0;
+function number(raw: string): number {
+  const value = Number(raw);
+  if (!Number.isFinite(value) || value < 0) throw new Error(`must be a number from 0, not '${raw}'`);
+  return value;
 }

@@ -1,19 +1,7 @@
-import { ConfigError } from '@slipway/shared/config';
-import {
-  badCommonSettings,
-  badPayloadSettings,
-  badRedisSettings,
-  openCommonSettings,
-  settingsRead,
-  tracingOn,
-} from '@slipway/shared/testing';
-import { describe, expect, it } from 'vitest';
+import { badPayloadSettings, badRedisSettings, describeSettings } from '@slipway/shared/testing';
 import { loadConfig } from './config.js';
 
-const least = { PAYLOAD_SECRET: 'x', BLOB_STORE: 'file:///blobs', ...tracingOn };
-
 const bad = {
-  ...badCommonSettings,
   ...badRedisSettings,
   ...badPayloadSettings,
   API_TOKEN_FILE: ['/nowhere/file'],
@@ -34,7 +22,6 @@ const bad = {
 };
 /** Any value can be valid; the folders and the tenants file are opened later in the start. */
 const open = [
-  ...openCommonSettings,
   'API_TOKEN',
   'REDIS_PASSWORD',
   'GIT_WORK_DIR',
@@ -43,17 +30,10 @@ const open = [
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO'],
 ];
 
-describe('every setting of the API', () => {
-  it('is in this table', () => {
-    expect(settingsRead(loadConfig, least)).toEqual([...Object.keys(bad), ...open].sort());
-  });
-
-  it.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
-    'is refused by name: %s=%j',
-    (name, value) => {
-      const load = () => loadConfig({ ...least, [name]: value });
-      expect(load).toThrow(ConfigError);
-      expect(load).toThrow(new RegExp(`^  .*\\b${name}\\b`, 'm'));
-    },
-  );
+describeSettings({
+  service: 'API',
+  loadConfig,
+  least: { PAYLOAD_SECRET: 'x', BLOB_STORE: 'file:///blobs' },
+  bad,
+  open,
 });

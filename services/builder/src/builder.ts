@@ -36,14 +36,11 @@ export async function createBuilder(deps: BuilderDeps): Promise<Component[]> {
   if (config.keyRing) requireMemory();
   const workDir = await openSetting('WORK_DIR', () => WorkDir.open(config.workDir));
   cleanups.defer('remove the work folder', () => workDir.close());
-  const engine = await chooseEngine({
-    ...config,
-    configDir: await workDir.folder('engine'),
-    killGraceMs,
-    daemonWaitMs,
-    takesSecrets: config.keyRing !== undefined,
-    logger,
-  });
+  const configDir = await workDir.folder('engine');
+  const takesSecrets = config.keyRing !== undefined;
+  const engine = await openSetting('ENGINE', () =>
+    chooseEngine({ ...config, configDir, killGraceMs, daemonWaitMs, takesSecrets, logger }),
+  );
   cleanups.defer('close the engine', () => engine.close());
   return assembleBuilder({ ...deps, engine, workDir, heartbeatMs });
 }

@@ -1,17 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
-import { ConfigError, Fields } from '@slipway/shared/config';
+import { Fields } from '@slipway/shared/config';
 import { generateKeyPair } from '@slipway/shared/sealing';
-import {
-  badCommonSettings,
-  badPayloadSettings,
-  openCommonSettings,
-  settingsRead,
-  tracingOn,
-} from '@slipway/shared/testing';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { loadConfig } from './config.js';
+import { badPayloadSettings, describeSettings, settingsRead } from '@slipway/shared/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { builderConfig, loadConfig } from './config.js';
 
 const least = { PAYLOAD_SECRET: 'x' };
 
@@ -144,9 +138,11 @@ test.each([
   expect(() => loadConfig({ ...least, [name]: value })).toThrow(name);
 });
 
-describe('every setting of the builder', () => {
-  const bad = {
-    ...badCommonSettings,
+describeSettings({
+  service: 'builder',
+  loadConfig,
+  least,
+  bad: {
     ...badPayloadSettings,
     ALLOWED_FRONTENDS: ['Not An Image'],
     BUILDAH_TRUSTED_SOURCES: ['maybe'],
@@ -168,27 +164,12 @@ describe('every setting of the builder', () => {
     enable_lchown: ['perhaps'],
     insecure: ['perhaps'],
     max_inflight: ['-1'],
-  };
-  const readers = ['optional', 'string', 'int', 'bool', 'oneOf', 'list', 'parsed', 'optionalSecret'] as const;
-  /** Folders; they are opened later in the start. */
-  const open = [...openCommonSettings, 'DOCKER_CONFIG', 'ENGINE_STATE_DIR', 'WORK_DIR'];
-
-  test('is in this table', () => {
-    const reads = readers.map((reader) => vi.spyOn(Fields.prototype, reader));
-    onTestFinished(() => void vi.restoreAllMocks());
-    // The builder copies its environment, so that the names of the chart alone are read from the given one.
-    const chart = settingsRead(loadConfig, { ...least, ...tracingOn });
-    const own = reads.flatMap(({ mock }) => mock.calls.map(([name]) => name));
-    expect(own).toContain('MAX_INFLIGHT');
-    expect([...chart, ...own].filter((name) => !(name in bad) && !open.includes(name))).toEqual([]);
-  });
-
-  test.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
-    'is refused by name: %s=%j',
-    (name, value) => {
-      const load = () => loadConfig({ ...least, ...tracingOn, [name]: value });
-      expect(load).toThrow(ConfigError);
-      expect(load).toThrow(new RegExp(`^  .*\\b${name}\\b`, 'm'));
-    },
-  );
+  },
+  // Folders; they are opened later in the start.
+  open: ['DOCKER_CONFIG', 'ENGINE_STATE_DIR', 'WORK_DIR'],
+  // The builder copies its environment, so that only the names of the chart are read from the given one.
+  read: (env) => {
+    const ofChart = settingsRead(loadConfig, env);
+    return [...ofChart, ...settingsRead((watched) => builderConfig(new Fields(watched), {}), env)];
+  },
 });

@@ -1,23 +1,23 @@
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type CommonConfig,
   commonConfig,
   type Env,
   type Fields,
-  insecureRegistries,
+  payloadSecrets,
   previousPayloadSecrets,
   readEnv,
   type Secret,
 } from '@slipway/shared/config';
 import { type EngineName, parseImageReference } from '@slipway/shared/contracts';
-import { helperVariables } from '@slipway/shared/docker-config';
+import { type RegistrySettings, registrySettings } from '@slipway/shared/docker-config';
 import { type PayloadBounds, payloadBounds } from '@slipway/shared/function-builder';
 import { withChartNames } from './chart-names.js';
 import { type EngineConfig, engineConfig } from './engines/engines.js';
 import { KeyRing } from './secrets/key-ring.js';
 
-export interface BuilderServiceConfig extends CommonConfig, PayloadBounds, EngineConfig {
+export interface BuilderServiceConfig extends CommonConfig, PayloadBounds, RegistrySettings, EngineConfig {
   /** 0 means no limit. */
   readonly maxInflight: number;
   /** Undefined where signatures are not checked. */
@@ -28,17 +28,10 @@ export interface BuilderServiceConfig extends CommonConfig, PayloadBounds, Engin
   readonly keyRing: KeyRing | undefined;
   /** Makes images depend on their source alone, unless a request overrides it. */
   readonly reproducible: boolean;
-  /** `host[:port]`, in lower case; `*` stands for all. */
-  readonly insecureRegistries: readonly string[];
-  /** The folder that holds the `config.json` of registry credentials. */
-  readonly dockerConfig: string;
   readonly buildTimeoutMs: number;
-  readonly maxSourceFiles: number;
   /** Image references. */
   readonly allowedFrontends: readonly string[];
   readonly workDir: string;
-  /** Names and prefixes (`VAULT_*`) of variables that credential helpers get besides those of the clouds. */
-  readonly credentialHelperEnv: readonly string[];
   /** The environment that the engines' child processes are given a part of. */
   readonly childEnv: Readonly<Record<string, string | undefined>>;
 }
@@ -53,24 +46,41 @@ export function loadConfig(given: Env): BuilderServiceConfig {
   });
 }
 
-function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
-  const isSigned = !fields.bool('DISABLE_HMAC', false);
+/** Reads the settings of all modules. Child processes get a part of `env`. */
+export function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
+  const isSigned = !fields.bool('DISABLE_HMAC', {
+    doc: '`true` builds every payload, signed or not. The log at start and `/ready` warn of it',
+    default: false,
+  });
   return {
     ...commonConfig(fields, { port: 8081 }),
     ...engineConfig(fields),
-    maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
-    payloadSecret: isSigned ? fields.secret('PAYLOAD_SECRET') : undefined,
-    previousPayloadSecrets: previousPayloadSecrets(fields),
+    maxInflight: fields.int('MAX_INFLIGHT', {
+      doc: 'Concurrent builds. Beyond it `POST /build` answers 429',
+      shownDefault: '0, no limit',
+      default: 0,
+    }),
+    ...(isSigned
+      ? payloadSecrets(fields)
+      : { payloadSecret: undefined, previousPayloadSecrets: previousPayloadSecrets(fields) }),
     keyRing: keyRing(fields),
-    reproducible: fields.bool('REPRODUCIBLE', false),
-    insecureRegistries: insecureRegistries(fields),
-    dockerConfig: fields.string('DOCKER_CONFIG', join(homedir(), '.docker')),
-    buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { default: 30 * 60 * 1000, min: 1 }),
+    reproducible: fields.bool('REPRODUCIBLE', {
+      doc: 'The same source gives the same digest, unless a request sets `SOURCE_DATE_EPOCH`. BuildKit then packs all layers at each push ([ADR 11](../adr/0011-reproducible-images-on-request.md))',
+      default: false,
+    }),
+    ...registrySettings(fields),
+    buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { doc: 'Of one build', default: 30 * 60 * 1000, min: 1 }),
     ...payloadBounds(fields, { maxSourceBytes: 1024 * 1024 * 1024, min: 1024 }),
-    maxSourceFiles: fields.int('MAX_SOURCE_FILES', { default: 50_000, min: 1 }),
-    allowedFrontends: fields.parsed('ALLOWED_FRONTENDS', frontends, ' ') ?? [],
-    workDir: fields.string('WORK_DIR', join(tmpdir(), 'slipway-builder')),
-    credentialHelperEnv: fields.parsed('CREDENTIAL_HELPER_ENV', helperVariables, ' ') ?? [],
+    allowedFrontends:
+      fields.optionalParsed('ALLOWED_FRONTENDS', {
+        doc: 'Comma-separated images that `# syntax=` and `BUILDKIT_SYNTAX` may name. BuildKit loads them; [frontends](#frontends)',
+        parse: frontends,
+      }) ?? [],
+    workDir: fields.string('WORK_DIR', {
+      doc: 'Where payloads are unpacked. Cleared at start',
+      shownDefault: '`<tmp>/slipway-builder`',
+      default: join(tmpdir(), 'slipway-builder'),
+    }),
     childEnv: { ...env },
   };
 }
@@ -103,7 +113,9 @@ export function shownSettings(config: BuilderServiceConfig, engine: EngineName):
 }
 
 function keyRing(fields: Fields): KeyRing | undefined {
-  const keys = fields.optionalSecret('BUILD_SECRETS_PRIVATE_KEY');
+  const keys = fields.optionalSecret('BUILD_SECRETS_PRIVATE_KEY', {
+    doc: 'Opens sealed build secrets. For a rotation several keys, one a line: `GET /publickey` gives the first',
+  });
   if (keys === undefined) return undefined;
   try {
     return new KeyRing(keys);

@@ -1,24 +1,8 @@
-import { ConfigError } from '@slipway/shared/config';
-import {
-  badCommonSettings,
-  badRedisSettings,
-  openCommonSettings,
-  settingsRead,
-  tracingOn,
-} from '@slipway/shared/testing';
-import { describe, expect, it } from 'vitest';
+import { badRedisSettings, describeSettings } from '@slipway/shared/testing';
 import { loadConfig } from './config.js';
-
-const least = {
-  PAYLOAD_SECRET: 'x',
-  BLOB_STORE: 'file:///blobs',
-  BUILDERS: 'http://builder:8081',
-  ...tracingOn,
-};
 
 const days = ['0', '1.5'];
 const bad = {
-  ...badCommonSettings,
   ...badRedisSettings,
   BUILDERS: ['', 'builder:8081', 'http://builder:8081#max=0'],
   BUILD_TIMEOUT_MS: ['0'],
@@ -46,19 +30,12 @@ const bad = {
   WORKER_CONCURRENCY: ['0', '1001'],
 };
 /** Any value is valid: secrets, and a folder that may be missing. */
-const open = [...openCommonSettings, 'REDIS_PASSWORD', 'WEBHOOK_SECRET', 'DOCKER_CONFIG'];
+const open = ['REDIS_PASSWORD', 'WEBHOOK_SECRET', 'DOCKER_CONFIG'];
 
-describe('every setting of the worker', () => {
-  it('is in this table', () => {
-    expect(settingsRead(loadConfig, least)).toEqual([...Object.keys(bad), ...open].sort());
-  });
-
-  it.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
-    'is refused by name: %s=%j',
-    (name, value) => {
-      const load = () => loadConfig({ ...least, [name]: value });
-      expect(load).toThrow(ConfigError);
-      expect(load).toThrow(new RegExp(`^  .*\\b${name}\\b`, 'm'));
-    },
-  );
+describeSettings({
+  service: 'worker',
+  loadConfig,
+  least: { PAYLOAD_SECRET: 'x', BLOB_STORE: 'file:///blobs', BUILDERS: 'http://builder:8081' },
+  bad,
+  open,
 });

@@ -1,7 +1,23 @@
+import type { Fields } from '@slipway/shared/config';
 import type { TerminalState } from '@slipway/shared/contracts';
 import { type ErrorCode, errorRow } from '@slipway/shared/errors';
 import { Counter, Gauge, Histogram, type Registry } from '@slipway/shared/metrics';
 import { FunctionNames } from './stats/function-names.js';
+
+export interface MetricsConfig {
+  /** Number of functions that are counted by name; 0 for none. */
+  readonly metricsFunctions: number;
+}
+
+export function metricsConfig(fields: Fields): MetricsConfig {
+  return {
+    metricsFunctions: fields.int('METRICS_FUNCTIONS', {
+      doc: 'Functions counted by name in `slipway_function_jobs_total`, the first that appear; all others are `other`. 0 for none',
+      default: 0,
+      max: 1_000,
+    }),
+  };
+}
 
 /** Result of an attempt to deliver a message; `failed` is retried. */
 export type DeliveryOutcome =

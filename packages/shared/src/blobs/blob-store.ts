@@ -48,6 +48,27 @@ export interface BlobStore {
    * cannot check writers on other machines. Returns the number of leftovers removed.
    */
   sweep(options?: { olderThanMs?: number }): Promise<number>;
+  /** Returns the space of the disk; absent for a store without a disk. */
+  space?(): Promise<DiskSpace>;
+}
+
+/** A kind of blob stores: its URLs in `BLOB_STORE`, and how it opens. */
+export interface BlobStoreDefinition {
+  /** The scheme of its URLs. */
+  readonly scheme: string;
+  /** The form of its URLs, for messages and the documentation. */
+  readonly form: string;
+  /** A sentence about the form, without its end. */
+  readonly doc: string;
+  /** Throws an error for a URL of the scheme that is not valid. Its message goes on after `BLOB_STORE`. */
+  check(url: URL): void;
+  /** Rejects if the store cannot be used. */
+  open(options: { readonly url: URL; readonly minFreeBytes: number }): Promise<BlobStore>;
+}
+
+export interface DiskSpace {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
 }
 
 interface WriteOptions {

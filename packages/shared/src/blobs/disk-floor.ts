@@ -1,10 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { SlipwayError } from '../errors/index.js';
-
-interface DiskSpace {
-  readonly freeBytes: number;
-  readonly totalBytes: number;
-}
+import type { DiskSpace } from './blob-store.js';
 
 interface DiskFloorOptions {
   /** Bytes that stay free for small writes; at most 5 % of the disk. */

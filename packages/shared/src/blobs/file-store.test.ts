@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readEnv } from '../config/index.js';
 import { blobStoreConformance } from './conformance.js';
 import { FileScratch } from './file-scratch.js';
-import { blobStoreUrl, openBlobStore } from './index.js';
+import { blobStore, openBlobStore } from './index.js';
 import { temporaryName } from './temporary-names.js';
 
 const create = async () => {
@@ -78,20 +79,23 @@ describe('the file store', () => {
   });
 });
 
-describe('blobStoreUrl', () => {
+describe('BLOB_STORE', () => {
+  const read = (BLOB_STORE: string) => readEnv({ BLOB_STORE }, blobStore);
+
   it('takes a file URL', () => {
-    expect(blobStoreUrl('file:///var/lib/slipway')).toBe('file:///var/lib/slipway');
+    expect(read('file:///var/lib/slipway')).toBe('file:///var/lib/slipway');
   });
 
   it.each([
-    ['s3://key:word@bucket/prefix', "not 's3://…'"],
+    ['s3://key:word@bucket/prefix', "BLOB_STORE must be file:///folder, not 's3://…'"],
     ['/var/lib/slipway', "not '/var/lib/slipway'"],
-    ['file://host/dir', 'host'],
+    ['file://host/dir', 'BLOB_STORE .*host'],
   ])('refuses %s with a reason', (url, reason) => {
-    expect(() => blobStoreUrl(url)).toThrow(reason);
+    expect(() => read(url)).toThrow(new RegExp(reason));
   });
 
   it('is checked again when the store is opened', async () => {
     await expect(openBlobStore('ftp://x/')).rejects.toThrow("not 'ftp://…'");
+    await expect(openBlobStore('file:///proc/x')).rejects.toThrow('ENOENT');
   });
 });

@@ -1,14 +1,36 @@
-import { type FileHandle, mkdir, open, opendir, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, opendir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { type BlobHandle, type BlobStore, checkKey, type Scratch } from './blob-store.js';
-import type { DiskFloor } from './disk-floor.js';
+import { fileURLToPath } from 'node:url';
+import { makeFolder } from '../folders/index.js';
+import {
+  type BlobHandle,
+  type BlobStore,
+  type BlobStoreDefinition,
+  checkKey,
+  type Scratch,
+} from './blob-store.js';
+import { DiskFloor, diskSpace } from './disk-floor.js';
 import { coded, FileScratch, readFully } from './file-scratch.js';
 import { FolderSyncs } from './folder-syncs.js';
 import { temporaryName, writerIsGone } from './temporary-names.js';
 
 const day = 24 * 60 * 60 * 1000;
 const listedAtOnce = 1_000;
+
+/** A folder of the machine, or of a file system that the services share. */
+export const fileBlobStore: BlobStoreDefinition = {
+  scheme: 'file',
+  form: 'file:///folder',
+  doc: 'the same folder for all APIs and workers',
+  check: (url) => void fileURLToPath(url),
+  open({ url, minFreeBytes }) {
+    const directory = fileURLToPath(url);
+    const space = () => diskSpace(directory);
+    const floor = new DiskFloor({ minFreeBytes, space, now: () => performance.now() });
+    return openFileBlobStore({ directory, floor });
+  },
+};
 
 interface FileStoreOptions {
   readonly directory: string;
@@ -24,7 +46,7 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
   const root = resolve(directory);
   const temporary = join(root, '.tmp');
   const syncs = new FolderSyncs();
-  await coded(mkdir(temporary, { recursive: true }));
+  await coded(makeFolder(temporary));
 
   const pathOf = (key: string): string => {
     checkKey(key);
@@ -53,6 +75,7 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
   return {
     scratch,
     adopt,
+    space: () => diskSpace(root),
 
     async write(key, data, { durable = true } = {}) {
       checkKey(key);

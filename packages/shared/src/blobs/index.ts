@@ -1,3 +1,3 @@
-export type { BlobHandle, BlobStore, ByteRange, Scratch } from './blob-store.js';
+export type { BlobHandle, BlobStore, ByteRange, DiskSpace, Scratch } from './blob-store.js';
 export { DiskFloor, diskSpace } from './disk-floor.js';
-export { blobStoreUrl, openBlobStore } from './open-blob-store.js';
+export { blobStore, openBlobStore } from './stores.js';

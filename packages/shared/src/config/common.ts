@@ -26,9 +26,17 @@ export function commonConfig(
   defaults: { port: number; shutdownGraceMs?: number },
 ): CommonConfig {
   const ports = {
-    port: fields.port('PORT', defaults.port),
-    metricsPort: fields.optionalInt('METRICS_PORT', { max: 65535 }),
-    healthPort: fields.optionalInt('HEALTH_PORT', { max: 65535 }),
+    port: fields.int('PORT', { doc: 'HTTP port', default: defaults.port, max: 65535 }),
+    metricsPort: fields.optionalInt('METRICS_PORT', {
+      doc: 'A separate port for `/metrics`',
+      shownDefault: "the service's own",
+      max: 65535,
+    }),
+    healthPort: fields.optionalInt('HEALTH_PORT', {
+      doc: 'A port for `/healthz` and `/readyz` besides the one of the service, which clients of the service cannot fill',
+      shownDefault: 'none; in the images api 9080, worker 9090, builder 9081',
+      max: 65535,
+    }),
   };
   refuseEqual(fields, [
     ['PORT', ports.port],
@@ -37,9 +45,20 @@ export function commonConfig(
   ]);
   return {
     ...ports,
-    logLevel: fields.oneOf('LOG_LEVEL', logLevels, 'info'),
-    shutdownGraceMs: fields.int('SHUTDOWN_GRACE_MS', { default: defaults.shutdownGraceMs ?? 25_000 }),
-    bindHost: fields.optional('BIND_HOST') && fields.parsed('BIND_HOST', parseHost),
+    logLevel: fields.oneOf('LOG_LEVEL', {
+      doc: logLevels.map((level) => `\`${level}\``).join(', '),
+      values: logLevels,
+      default: 'info',
+    }),
+    shutdownGraceMs: fields.int('SHUTDOWN_GRACE_MS', {
+      doc: 'Time to finish after SIGTERM. A second signal ends the process at once',
+      default: defaults.shutdownGraceMs ?? 25_000,
+    }),
+    bindHost: fields.optionalParsed('BIND_HOST', {
+      doc: 'Address to listen on',
+      shownDefault: 'every address',
+      parse: parseHost,
+    }),
     tracing: tracingConfig(fields),
     http: httpSettings(fields),
   };

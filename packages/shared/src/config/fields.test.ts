@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultHttpSettings } from '../http/settings.js';
 import { commonConfig } from './common.js';
-import { ConfigError, type Fields, readEnv } from './fields.js';
+import { ConfigError, declaredSettings, type Fields, readEnv } from './fields.js';
 import { publicUrl } from './public-url.js';
 import { redisConfig } from './redis.js';
 
@@ -29,7 +29,7 @@ describe('the environment', () => {
     const all = (fields: Fields) => {
       commonConfig(fields, { port: 1 });
       redisConfig(fields);
-      fields.bool('FLAG', false);
+      fields.bool('FLAG', { default: false });
       fields.string('MISSING');
       fields.secret('TOKEN');
     };
@@ -50,6 +50,22 @@ describe('the environment', () => {
       port: 0,
       metricsPort: 0,
     });
+  });
+
+  it('gives the documentation of each setting', () => {
+    const declared = declaredSettings((fields) => {
+      fields.int('WAIT_MS', { doc: 'How long', default: 5 });
+      fields.secret('TOKEN', { doc: 'A secret' });
+      fields.optional('NAME', { doc: 'A name', shownDefault: 'the host' });
+      // Read again elsewhere.
+      fields.optional('NAME');
+      fields.inherited(['PATH']);
+    });
+    expect(declared).toEqual([
+      { name: 'WAIT_MS', doc: 'How long', default: 5, required: false },
+      { name: 'TOKEN', doc: 'A secret', required: true },
+      { name: 'NAME', doc: 'A name', shownDefault: 'the host' },
+    ]);
   });
 
   describe('of a Redis', () => {

@@ -11,9 +11,20 @@ export interface PayloadSecrets {
 /** Bounds the cost: every secret is tried when opening, and payloads are verified against all of them as they stream. */
 const most = 4;
 
+export function payloadSecrets(fields: Fields): PayloadSecrets {
+  return {
+    payloadSecret: fields.secret('PAYLOAD_SECRET', {
+      doc: 'Signs build payloads, and seals stored secrets. The same for all services',
+    }),
+    previousPayloadSecrets: previousPayloadSecrets(fields),
+  };
+}
+
 /** Returns the secrets of `PAYLOAD_SECRET_PREVIOUS`, one a line. */
 export function previousPayloadSecrets(fields: Fields): readonly Secret[] {
-  return fields.parsedSecret('PAYLOAD_SECRET_PREVIOUS', parse) ?? [];
+  const doc =
+    'Up to four others, one a line, that services still accept during a [replacement](payload-secret.md)';
+  return fields.parsedSecret('PAYLOAD_SECRET_PREVIOUS', { doc, parse }) ?? [];
 }
 
 function parse(text: string): Secret[] {

@@ -2,8 +2,10 @@ import type { Fields } from './fields.js';
 
 /** Returns `PUBLIC_URL`, the address of the API for users and webhook receivers: an origin and an optional path, without a trailing slash. */
 export function publicUrl(fields: Fields): string | undefined {
-  const isSet = fields.optional('PUBLIC_URL') !== undefined;
-  return isSet ? fields.parsed('PUBLIC_URL', parsePublicUrl) : undefined;
+  return fields.optionalParsed('PUBLIC_URL', {
+    doc: 'Where people and receivers of webhooks find the API: an origin and an optional path. Links in messages begin with it; without it they are paths',
+    parse: parsePublicUrl,
+  });
 }
 
 function parsePublicUrl(text: string): string {

@@ -19,6 +19,8 @@ export interface RedisAccess {
   readonly tls?: RedisTlsFiles | undefined;
 }
 
+const usualUrl = 'redis://127.0.0.1:6379';
+
 export function redisConfig(fields: Fields): RedisConfig {
   const url = redisUrl(fields);
   const before = fields.problems.length;
@@ -33,14 +35,24 @@ export function redisConfig(fields: Fields): RedisConfig {
   if (url) url.username = url.password = '';
   return {
     redisUrl: url?.href.replace(/\/$/, '') ?? '',
-    redisPrefix: fields.parsed('REDIS_PREFIX', redisPrefix, 'slipway') ?? '',
+    redisPrefix:
+      fields.parsed('REDIS_PREFIX', {
+        doc: 'Begins every key, so that installations can share a Redis',
+        parse: redisPrefix,
+        default: 'slipway',
+      }) ?? '',
     redisAccess: (user ?? password ?? tls) ? { user, password, tls } : undefined,
   };
 }
 
 function redisUrl(fields: Fields): URL | undefined {
-  const isSet = fields.optional('REDIS_URL') !== undefined || fields.optional('REDIS_URL_FILE') !== undefined;
-  return isSet ? fields.parsedSecret('REDIS_URL', parseUrl) : new URL('redis://127.0.0.1:6379');
+  const before = fields.problems.length;
+  const url = fields.parsedSecret('REDIS_URL', {
+    doc: '`redis://[user@]host[:port][/db]`, or `rediss://` for TLS. It may hold the password, so `REDIS_URL_FILE` works too',
+    shownDefault: `\`${usualUrl}\``,
+    parse: parseUrl,
+  });
+  return url ?? (fields.problems.length === before ? new URL(usualUrl) : undefined);
 }
 
 /** The URL may hold the password, so errors never quote it. */
@@ -54,7 +66,9 @@ function parseUrl(text: string): URL {
 }
 
 function passwordOf(fields: Fields, url: URL | undefined): Secret | undefined {
-  const password = fields.optionalSecret('REDIS_PASSWORD');
+  const password = fields.optionalSecret('REDIS_PASSWORD', {
+    doc: 'Of the [user](redis.md) in `REDIS_URL`, or of the user `default` of Redis',
+  });
   if (url === undefined || url.password === '') return password;
   if (password !== undefined)
     fields.problems.push('REDIS_PASSWORD conflicts with REDIS_URL, which holds a password too');
@@ -62,9 +76,14 @@ function passwordOf(fields: Fields, url: URL | undefined): Secret | undefined {
 }
 
 function tlsOf(fields: Fields): RedisTlsFiles | undefined {
-  const caFile = fields.optional('REDIS_CA_FILE');
-  const certFile = fields.optional('REDIS_CERT_FILE');
-  const keyFile = fields.optional('REDIS_KEY_FILE');
+  const caFile = fields.optional('REDIS_CA_FILE', {
+    doc: 'PEM: the authority of the certificate of Redis, with `rediss://`',
+    shownDefault: "the machine's",
+  });
+  const certFile = fields.optional('REDIS_CERT_FILE', {
+    doc: 'PEM: the client certificate for Redis',
+  });
+  const keyFile = fields.optional('REDIS_KEY_FILE', { doc: 'PEM: the key of the client certificate' });
   if ((certFile === undefined) !== (keyFile === undefined)) {
     fields.problems.push('REDIS_CERT_FILE and REDIS_KEY_FILE must be set together');
     return undefined;

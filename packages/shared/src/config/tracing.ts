@@ -43,28 +43,32 @@ export function tracingConfig(fields: Fields): TracingConfig | undefined {
   const common = fields.optional('OTEL_EXPORTER_OTLP_ENDPOINT');
   if (fields.optional('OTEL_SDK_DISABLED')?.toLowerCase() === 'true' || exporter === 'none') return undefined;
   if (exporter === undefined && own === undefined && common === undefined) return undefined;
-  fields.oneOf('OTEL_TRACES_EXPORTER', ['otlp'], 'otlp');
+  fields.oneOf('OTEL_TRACES_EXPORTER', { values: ['otlp'], default: 'otlp' });
   return {
     serviceName: fields.optional('OTEL_SERVICE_NAME'),
     resourceAttributes: Object.fromEntries(
-      fields.parsed('OTEL_RESOURCE_ATTRIBUTES', (raw) => parsePairs(raw), ' ') ?? [],
+      fields.optionalParsed('OTEL_RESOURCE_ATTRIBUTES', { parse: parsePairs }) ?? [],
     ),
     url:
       own === undefined
-        ? (fields.parsed('OTEL_EXPORTER_OTLP_ENDPOINT', signalUrl, defaultEndpoint) ?? '')
-        : (fields.parsed('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', (raw) => httpUrl(raw).href) ?? ''),
+        ? (fields.parsed('OTEL_EXPORTER_OTLP_ENDPOINT', {
+            parse: signalUrl,
+            default: defaultEndpoint,
+          }) ?? '')
+        : (fields.parsed('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', {
+            parse: (raw) => httpUrl(raw).href,
+          }) ?? ''),
     protocol: fields.oneOf(
       either(fields, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'),
-      ['http/protobuf', 'http/json'],
-      'http/protobuf',
+      { values: ['http/protobuf', 'http/json'], default: 'http/protobuf' },
     ),
     headers: headersOf(fields),
     timeoutMs: fields.int(either(fields, 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', 'OTEL_EXPORTER_OTLP_TIMEOUT'), {
       default: 10_000,
       min: 1,
     }),
-    sampler: fields.oneOf('OTEL_TRACES_SAMPLER', samplers, 'parentbased_always_on'),
-    ratio: fields.parsed('OTEL_TRACES_SAMPLER_ARG', parseRatio, '1') ?? 1,
+    sampler: fields.oneOf('OTEL_TRACES_SAMPLER', { values: samplers, default: 'parentbased_always_on' }),
+    ratio: fields.optionalParsed('OTEL_TRACES_SAMPLER_ARG', { parse: parseRatio }) ?? 1,
     maxQueueSize: fields.int('OTEL_BSP_MAX_QUEUE_SIZE', { default: 8_192, min: 1, max: 1_000_000 }),
     maxExportBatchSize: fields.int('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', { default: 512, min: 1 }),
     scheduleDelayMs: fields.int('OTEL_BSP_SCHEDULE_DELAY', { default: 1_000, min: 1 }),
@@ -75,8 +79,8 @@ const either = (fields: Fields, own: string, common: string) =>
   fields.optional(own) === undefined ? common : own;
 
 function headersOf(fields: Fields): ReadonlyMap<string, Secret> {
-  const own = fields.parsedSecret('OTEL_EXPORTER_OTLP_TRACES_HEADERS', parseHeaders);
-  return own ?? fields.parsedSecret('OTEL_EXPORTER_OTLP_HEADERS', parseHeaders) ?? new Map();
+  const own = fields.parsedSecret('OTEL_EXPORTER_OTLP_TRACES_HEADERS', { parse: parseHeaders });
+  return own ?? fields.parsedSecret('OTEL_EXPORTER_OTLP_HEADERS', { parse: parseHeaders }) ?? new Map();
 }
 
 function httpUrl(raw: string): URL {

@@ -1,9 +1,39 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type Fields, insecureRegistries } from '../config/index.js';
+
 /** Prefixes of the variables of common cloud helpers: static keys, roles of pods, files with tokens, regions. */
 const cloudPrefixes = ['AWS_', 'GOOGLE_', 'CLOUDSDK_', 'AZURE_'];
 
 /** Slipway settings that hold secrets, or paths of files with secrets. */
 const ownSecrets =
   /^(PAYLOAD_SECRET|BUILD_SECRETS_|API_TOKEN|REDIS_|TENANTS_|WEBHOOK_|GIT_CREDENTIALS|BLOB_STORE|payload_secret|build_secrets_)/;
+
+/** The registries that a service uses, and the credentials for them. */
+export interface RegistrySettings {
+  /** `host[:port]`, in lower case; `*` means all. */
+  readonly insecureRegistries: readonly string[];
+  /** The folder of `config.json`, with registry credentials. */
+  readonly dockerConfig: string;
+  /** Names and prefixes (`VAULT_*`) of variables that credential helpers get besides those of the clouds. */
+  readonly credentialHelperEnv: readonly string[];
+}
+
+export function registrySettings(fields: Fields): RegistrySettings {
+  return {
+    insecureRegistries: insecureRegistries(fields),
+    dockerConfig: fields.string('DOCKER_CONFIG', {
+      doc: 'The folder of `config.json`, with the registry credentials. Read again for each build, and for each image that [pools](builders.md#pools) built together',
+      shownDefault: '`~/.docker`',
+      default: join(homedir(), '.docker'),
+    }),
+    credentialHelperEnv:
+      fields.optionalParsed('CREDENTIAL_HELPER_ENV', {
+        doc: 'Comma-separated names and prefixes (`VAULT_*`) that [credential helpers](builders.md#credential-helpers) get besides `AWS_*`, `GOOGLE_*`, `CLOUDSDK_*`, `AZURE_*`',
+        parse: helperVariables,
+      }) ?? [],
+  };
+}
 
 interface HelperEnvironmentOptions {
   readonly env: Readonly<Record<string, string | undefined>>;

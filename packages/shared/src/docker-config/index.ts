@@ -1,2 +1,7 @@
 export { type DockerConfig, readDockerConfig } from './docker-config.js';
-export { helperEnvironment, helperVariables } from './helper-environment.js';
+export {
+  helperEnvironment,
+  helperVariables,
+  type RegistrySettings,
+  registrySettings,
+} from './helper-environment.js';

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import type { Fields } from '../config/fields.js';
 import { isPublicAddress, readings } from './addresses.js';
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
@@ -8,6 +9,15 @@ export interface Allowlist {
   /** Names that may resolve to any address. A name that begins with a dot includes its subdomains. */
   readonly hosts: readonly string[];
   readonly ranges: readonly Range[];
+}
+
+/** Returns the allowlist of `EGRESS_ALLOW`. */
+export function egressAllow(fields: Fields): Allowlist {
+  const allow = fields.optionalParsed('EGRESS_ALLOW', {
+    doc: 'Where callbacks may go besides public addresses: CIDRs, addresses and host names, comma-separated (`10.0.0.0/8,ci.internal,*.svc.cluster.local`)',
+    parse: parseAllowlist,
+  });
+  return allow ?? parseAllowlist('');
 }
 
 const hostName =

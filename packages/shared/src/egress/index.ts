@@ -1,2 +1,2 @@
 export { createEgressAgent } from './agent.js';
-export { type Allowlist, allowsAddress, parseAllowlist } from './allowlist.js';
+export { type Allowlist, allowsAddress, egressAllow, parseAllowlist } from './allowlist.js';

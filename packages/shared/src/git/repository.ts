@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shownValue } from '../errors/index.js';
+import { makeFolder } from '../folders/index.js';
 import { startGit } from './command.js';
 import { gitError, gitFailure } from './failures.js';
 import { asGitError, fetchCommit, type RepositoryOptions, remoteGit, type Wanted } from './fetch.js';
@@ -119,7 +120,7 @@ export async function sweepRepositories(workDir: string, olderThanMs: number): P
 }
 
 async function emptyFolder(workDir: string): Promise<string> {
-  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  await makeFolder(workDir, { mode: 0o700 });
   return await mkdtemp(join(workDir, 'fetch-'));
 }
 

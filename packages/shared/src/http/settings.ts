@@ -41,28 +41,51 @@ export const defaultHttpSettings: HttpSettings = {
 export function httpSettings(fields: Fields): HttpSettings {
   const usual = defaultHttpSettings;
   return {
-    headersTimeoutMs: fields.int('HTTP_HEADERS_TIMEOUT_MS', { default: usual.headersTimeoutMs, min: 100 }),
+    headersTimeoutMs: fields.int('HTTP_HEADERS_TIMEOUT_MS', {
+      doc: 'For the headers of a request, and for the TLS handshake',
+      default: usual.headersTimeoutMs,
+      min: 100,
+    }),
     maxHeaderBytes: fields.int('HTTP_MAX_HEADER_BYTES', {
-      ...{ default: usual.maxHeaderBytes, min: 4_096, max: 1024 * 1024 },
+      doc: 'Limit of the headers of a request',
+      default: usual.maxHeaderBytes,
+      min: 4_096,
+      max: 1024 * 1024,
     }),
     keepAliveTimeoutMs: fields.int('HTTP_KEEP_ALIVE_TIMEOUT_MS', {
-      ...{ default: usual.keepAliveTimeoutMs, min: 1 },
+      doc: 'How long a connection stays open without a request. Use more than a proxy before the service uses',
+      default: usual.keepAliveTimeoutMs,
+      min: 1,
     }),
-    maxConnections: fields.int('HTTP_MAX_CONNECTIONS', { default: usual.maxConnections, min: 1 }),
+    maxConnections: fields.int('HTTP_MAX_CONNECTIONS', {
+      doc: 'Open connections. The service closes further ones',
+      default: usual.maxConnections,
+      min: 1,
+    }),
     maxConnectionsPerNetwork: fields.int('HTTP_MAX_CONNECTIONS_PER_NETWORK', {
-      ...{ default: usual.maxConnectionsPerNetwork, min: 1 },
+      doc: 'The same per network: an IPv4 address or an IPv6 /64. On the API not for `TRUSTED_PROXIES`',
+      default: usual.maxConnectionsPerNetwork,
+      min: 1,
     }),
     minBodyBytesPerSecond: fields.int('HTTP_MIN_BODY_BYTES_PER_SECOND', {
+      doc: 'The minimum pace of a body while the service waits for it; 0 for none',
       default: usual.minBodyBytesPerSecond,
     }),
-    bodyGraceMs: fields.int('HTTP_BODY_GRACE_MS', { default: usual.bodyGraceMs, min: 100 }),
+    bodyGraceMs: fields.int('HTTP_BODY_GRACE_MS', {
+      doc: 'The time over which the pace is measured',
+      default: usual.bodyGraceMs,
+      min: 100,
+    }),
     tls: tlsFiles(fields),
   };
 }
 
 function tlsFiles(fields: Fields): TlsFiles | undefined {
-  const certFile = fields.optional('TLS_CERT_FILE');
-  const keyFile = fields.optional('TLS_KEY_FILE');
+  const certFile = fields.optional('TLS_CERT_FILE', {
+    doc: 'PEM: the certificate with its chain; [HTTP and TLS](http.md)',
+    shownDefault: 'none, plain HTTP',
+  });
+  const keyFile = fields.optional('TLS_KEY_FILE', { doc: 'PEM: its key' });
   if (certFile === undefined && keyFile === undefined) return undefined;
   return {
     certFile: certFile ?? fields.string('TLS_CERT_FILE'),

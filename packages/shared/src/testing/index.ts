@@ -1,12 +1,13 @@
-import type { Env } from '../config/index.js';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, type Env } from '../config/index.js';
 
 /** Invalid values by setting. An empty value leaves the setting unset. */
-export type BadSettings = Readonly<Record<string, readonly string[]>>;
+type BadSettings = Readonly<Record<string, readonly string[]>>;
 
 const noFile = '/nowhere/file';
 
 /** Turns tracing on, so that its settings are read. */
-export const tracingOn: Env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+const tracingOn: Env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
 
 /** Settings of the services that receive payloads. */
 export const badPayloadSettings: BadSettings = {
@@ -17,7 +18,7 @@ export const badPayloadSettings: BadSettings = {
 };
 
 /** Settings that every service reads. */
-export const badCommonSettings: BadSettings = {
+const badCommonSettings: BadSettings = {
   LOG_LEVEL: ['loud'],
   SHUTDOWN_GRACE_MS: ['-1', '1.5', '25s'],
   PORT: ['http', '65536'],
@@ -54,7 +55,7 @@ export const badCommonSettings: BadSettings = {
 };
 
 /** Settings of every service for which any value can be valid, and files that are read when the server starts. */
-export const openCommonSettings = [
+const openCommonSettings = [
   'OTEL_SDK_DISABLED',
   'OTEL_SERVICE_NAME',
   'PAYLOAD_SECRET',
@@ -75,6 +76,40 @@ export const badRedisSettings: BadSettings = {
   PUBLIC_URL: ['slipway.example', 'https://a:b@slipway.example'],
   BLOB_STORE: ['', 's3://x', '/var/lib/slipway', 'file://elsewhere/blobs'],
 };
+
+interface SettingsOptions {
+  readonly service: string;
+  readonly loadConfig: (env: Env) => unknown;
+  /** The required settings. */
+  readonly least: Readonly<Record<string, string>>;
+  /** The settings of the service besides `badCommonSettings`. */
+  readonly bad: BadSettings;
+  /** The settings of the service, besides `openCommonSettings`, for which any value can be valid. */
+  readonly open: readonly string[];
+  /** Returns the names of the settings that the service reads. By default, those that `loadConfig` reads from its environment. */
+  readonly read?: (env: Env) => readonly string[];
+}
+
+/** Tests that the table has every setting of a service, and that the service refuses each bad value by the name of the setting. */
+export function describeSettings({ service, loadConfig, least, ...options }: SettingsOptions): void {
+  const bad = { ...badCommonSettings, ...options.bad };
+  const { read = (env: Env) => settingsRead(loadConfig, env) } = options;
+  describe(`every setting of the ${service}`, () => {
+    it('is in this table', () => {
+      const known = new Set([...Object.keys(bad), ...openCommonSettings, ...options.open]);
+      expect([...new Set(read({ ...least, ...tracingOn }))].sort()).toEqual([...known].sort());
+    });
+
+    it.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => [name, value] as const)))(
+      'is refused by name: %s=%j',
+      (name, value) => {
+        const load = () => loadConfig({ ...least, ...tracingOn, [name]: value });
+        expect(load).toThrow(ConfigError);
+        expect(load).toThrow(new RegExp(`^  .*\\b${name}\\b`, 'm'));
+      },
+    );
+  });
+}
 
 /** Returns the sorted names of the settings that `loadConfig` reads from an environment. */
 export function settingsRead(loadConfig: (env: Env) => unknown, env: Env): string[] {

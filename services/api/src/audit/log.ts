@@ -7,12 +7,34 @@ import {
   readRecords,
   timeField,
 } from '@slipway/control-plane/records';
+import type { Fields as Settings } from '@slipway/shared/config';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { Counter, type Registry } from '@slipway/shared/metrics';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { ApiConfig } from '../config.js';
 import type { AuditEntryView, AuditQuery } from './contract.js';
+
+export interface AuditConfig {
+  /** Limit of entries. The oldest are removed by number and by age. */
+  readonly auditMaxEntries: number;
+  readonly auditDays: number;
+}
+
+export function auditConfig(fields: Settings): AuditConfig {
+  return {
+    auditMaxEntries: fields.int('AUDIT_MAX_ENTRIES', {
+      doc: 'Entries of the audit log, some 250 bytes each. The oldest are removed',
+      default: 100_000,
+      min: 100,
+    }),
+    auditDays: fields.int('AUDIT_DAYS', {
+      doc: 'How long entries of the audit log are kept',
+      default: 90,
+      min: 1,
+      max: 3650,
+    }),
+  };
+}
 
 export type AuditEntry = Omit<AuditEntryView, 'id' | 'at'>;
 
@@ -31,7 +53,7 @@ interface AuditLogOptions {
 
 interface OpenOptions extends Pick<AuditLogOptions, 'registry' | 'logger'> {
   readonly cell: Cell;
-  readonly config: Pick<ApiConfig, 'auditMaxEntries' | 'auditDays'>;
+  readonly config: AuditConfig;
   readonly cleanups: Cleanups;
 }
 

@@ -1,3 +1,4 @@
+import type { Fields } from '@slipway/shared/config';
 import { buildOptionsOf, type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
 import { SlipwayError, toProblem } from '@slipway/shared/errors';
 import {
@@ -22,15 +23,28 @@ import { builderResultSchema } from './contract.js';
 import { type ProgressDeps, resultOf, watchJob } from './progress.js';
 import { type ReceiveDeps, type ReceivedPayload, receivePayload } from './receive.js';
 
+export interface BuildConfig {
+  /** True if a build is canceled when the client of its `POST /build` disconnects. */
+  readonly cancelOnDisconnect: boolean;
+}
+
+export function buildConfig(fields: Fields): BuildConfig {
+  const action = fields.oneOf('BUILD_ON_DISCONNECT', {
+    doc: '`cancel` cancels the build of a `POST /build` whose client disconnects; `continue` builds it',
+    values: ['cancel', 'continue'],
+    default: 'cancel',
+  });
+  return { cancelOnDisconnect: action === 'cancel' };
+}
+
 export interface FunctionBuilderDeps
   extends ReceiveDeps,
+    BuildConfig,
     ProgressDeps,
     Omit<SubmitDeps, 'sources' | 'store'> {
   readonly sources: ReceiveDeps['sources'] & SubmitDeps['sources'];
   readonly store: SubmitDeps['store'];
   readonly requestRate: Pick<RequestRate, 'count'>;
-  /** True if a build is canceled when its client disconnects. */
-  readonly cancelOnDisconnect: boolean;
   /** Aborted when the remaining open answers must end. */
   readonly closing: AbortSignal;
 }

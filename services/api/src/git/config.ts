@@ -12,6 +12,7 @@ export interface ApiGitConfig extends GitConfig {
 }
 
 const mebibyte = 1024 * 1024;
+/** Variables that git needs to reach the network. */
 const inherited = [
   'PATH',
   'http_proxy',
@@ -26,26 +27,52 @@ const inherited = [
 
 export function gitConfig(fields: Fields): ApiGitConfig {
   return {
-    allowedSchemes: fields.parsed('GIT_ALLOWED_SCHEMES', parseSchemes, 'https') ?? [],
-    allowedHosts: fields.parsed('GIT_ALLOWED_HOSTS', parseHosts, ' ') ?? [],
-    credentials: fields.parsed('GIT_CREDENTIALS_FILE', readCredentials, ' ') ?? new Map(),
+    allowedSchemes:
+      fields.parsed('GIT_ALLOWED_SCHEMES', {
+        doc: 'Comma-separated, of `https`, `http`, `file`: how repositories of jobs may be fetched. Over ssh only from the hosts of `GIT_SSH_FILE`',
+        parse: parseSchemes,
+        default: 'https',
+      }) ?? [],
+    allowedHosts:
+      fields.optionalParsed('GIT_ALLOWED_HOSTS', {
+        doc: 'Comma-separated `host` or `host:port`: only these hosts are allowed, and they may have private addresses',
+        shownDefault: 'any',
+        parse: parseHosts,
+      }) ?? [],
+    credentials:
+      fields.optionalParsed('GIT_CREDENTIALS_FILE', {
+        doc: 'A JSON file of credentials by host; [Git repositories](git.md#git-repositories)',
+        parse: readCredentials,
+      }) ?? new Map(),
     ssh: readSsh(fields),
-    timeoutMs: fields.int('GIT_TIMEOUT_MS', { default: 120_000, min: 1 }),
-    memoryBytes: fields.int('GIT_MEMORY_BYTES', { default: 512 * mebibyte, min: 64 * mebibyte }),
-    concurrency: fields.int('GIT_CONCURRENCY', { default: 4, min: 1, max: 100 }),
-    workDir: fields.string('GIT_WORK_DIR', join(tmpdir(), 'slipway-git')),
-    environment: Object.fromEntries(
-      inherited.flatMap((name) => {
-        const value = fields.optional(name);
-        return value === undefined ? [] : [[name, value]];
-      }),
-    ),
+    timeoutMs: fields.int('GIT_TIMEOUT_MS', { doc: 'Of each call of git', default: 120_000, min: 1 }),
+    memoryBytes: fields.int('GIT_MEMORY_BYTES', {
+      doc: 'Address space of each git process, at least 64 MiB (Linux). Beyond it a job gets `git_memory_exceeded`. The container needs this beside its heap, times `GIT_CONCURRENCY`',
+      default: 512 * mebibyte,
+      min: 64 * mebibyte,
+    }),
+    concurrency: fields.int('GIT_CONCURRENCY', {
+      doc: 'Concurrent calls of git per API, one of them for other tenants than the one with the rest. 1,000 more wait, 500 of one tenant; beyond that `git_busy`',
+      default: 4,
+      min: 1,
+      max: 100,
+    }),
+    workDir: fields.string('GIT_WORK_DIR', {
+      doc: 'Where repositories lie while they are fetched. It needs up to `GIT_CONCURRENCY` + 4 times `MAX_SOURCE_BYTES`',
+      shownDefault: '`<tmp>/slipway-git`',
+      default: join(tmpdir(), 'slipway-git'),
+    }),
+    environment: fields.inherited(inherited),
   };
 }
 
 function readSsh(fields: Fields): ReadonlyMap<string, SshHost> {
-  const searchPath = fields.optional('PATH') ?? '';
-  return fields.parsed('GIT_SSH_FILE', (path) => readSshFile(path.trim(), searchPath), ' ') ?? new Map();
+  const { PATH: searchPath = '' } = fields.inherited(['PATH']);
+  const hosts = fields.optionalParsed('GIT_SSH_FILE', {
+    doc: 'A JSON file of hosts and keys; [Git over ssh](git.md#git-over-ssh)',
+    parse: (path) => readSshFile(path, searchPath),
+  });
+  return hosts ?? new Map();
 }
 
 function parseSchemes(text: string): GitScheme[] {
@@ -67,7 +94,6 @@ function parseHosts(text: string): string[] {
 
 /** Reads `{"<host>": {"username": …, "password": …} | {"token": …}}`. Its errors never quote the file. */
 function readCredentials(path: string): ReadonlyMap<string, Secret> {
-  if (path.trim() === '') return new Map();
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

@@ -33,24 +33,3 @@ export function cors({ origins }: CorsOptions): RequestHandler {
     res.status(204).end();
   };
 }
-
-/** Parses `CORS_ORIGINS`: comma-separated origins. */
-export function parseOrigins(text: string): string[] {
-  const origins = text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-  const wrong = origins.find((origin) => !isOrigin(origin));
-  if (wrong !== undefined) {
-    throw new Error(
-      `must hold origins as browsers send them, like https://ci.example or http://host:8080, not '${wrong}'`,
-    );
-  }
-  return origins;
-}
-
-function isOrigin(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isWeb = url?.protocol === 'http:' || url?.protocol === 'https:';
-  return isWeb && url.origin === text && !text.includes('*');
-}

@@ -1,5 +1,6 @@
 import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import type { SharedMaps } from '@slipway/control-plane/stored';
+import type { Fields } from '@slipway/shared/config';
 import type { JobRequest, JobSpec } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type SealingKey, seal } from '@slipway/shared/signing';
@@ -9,12 +10,25 @@ import type { KnownPools } from './resolve/known-pools.js';
 import { choosePool } from './resolve/pool.js';
 import { type ResolveDeps, resolveRequest } from './resolve.js';
 
-export interface SubmitDeps extends ResolveDeps {
+export interface JobsConfig {
+  readonly maxQueuedJobs: number;
+}
+
+export function jobsConfig(fields: Fields): JobsConfig {
+  return {
+    maxQueuedJobs: fields.int('MAX_QUEUED_JOBS', {
+      doc: 'Limit of waiting jobs. Beyond it `POST /v1/jobs` answers 429 `queue_full`',
+      default: 100_000,
+      min: 1,
+    }),
+  };
+}
+
+export interface SubmitDeps extends ResolveDeps, JobsConfig {
   readonly store: JobStore;
   readonly pools: KnownPools;
   /** Seals the secrets of callbacks for storage. */
   readonly sealingKey: SealingKey;
-  readonly maxQueuedJobs: number;
 }
 
 /**

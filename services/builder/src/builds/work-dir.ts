@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '@slipway/shared/folders';
 
 /**
  * The folder that spooled and unpacked sources live in. Each process has a part of its own there, named after its
@@ -19,7 +20,7 @@ export class WorkDir {
 
   /** Makes the process's part, and clears those of processes that are gone. */
   static async open(path: string): Promise<WorkDir> {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path, { mode: 0o700 });
     for (const name of await readdir(path)) {
       if (isPart(name) && !isRunning(name)) await rm(join(path, name), { recursive: true, force: true });
     }

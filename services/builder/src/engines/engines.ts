@@ -17,7 +17,11 @@ export interface EngineConfig {
 export function engineConfig(fields: Fields): EngineConfig {
   const configured = engineNames.map((name) => [name, engines[name].configure(fields)] as const);
   return {
-    engine: fields.oneOf('ENGINE', ['auto', ...engineNames], 'auto'),
+    engine: fields.oneOf('ENGINE', {
+      doc: '`buildkit`, `buildah`, or `auto`: BuildKit if it answers within 10 s, otherwise buildah if it may run',
+      values: ['auto', ...engineNames],
+      default: 'auto',
+    }),
     engines: Object.fromEntries(configured) as Record<EngineName, ConfiguredEngine>,
   };
 }

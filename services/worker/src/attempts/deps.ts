@@ -2,7 +2,7 @@ import type { JobStore } from '@slipway/control-plane/jobs';
 import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Tally } from '@slipway/control-plane/stats';
 import type { BlobStore } from '@slipway/shared/blobs';
-import type { Secret } from '@slipway/shared/config';
+import type { Fields, Secret } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { Tracing } from '@slipway/shared/tracing';
@@ -14,8 +14,36 @@ import type { RegistryConfig } from '../join/registry.js';
 import type { WorkerMetrics } from '../metrics.js';
 import type { Interruptions } from './interruptions.js';
 
+export interface AttemptsConfig {
+  readonly buildTimeoutMs: number;
+  readonly maxAttempts: number;
+  /** Milliseconds that a job is retried while a registry's faults end its attempts. Such attempts do not count. */
+  readonly registryRetryMs: number;
+}
+
+export function attemptsConfig(fields: Fields): AttemptsConfig {
+  return {
+    buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', {
+      doc: 'Of one attempt, unless the job has a `timeout`',
+      default: 30 * 60_000,
+      min: 1,
+    }),
+    maxAttempts: fields.int('MAX_ATTEMPTS', {
+      doc: 'Attempts that a job may spend',
+      default: 4,
+      min: 1,
+      max: 100,
+    }),
+    registryRetryMs: fields.int('REGISTRY_RETRY_MS', {
+      doc: 'How long a job is retried while faults of a registry end its attempts. Such attempts are not spent',
+      default: 10 * 60_000,
+      min: 1_000,
+    }),
+  };
+}
+
 /** Dependencies of attempts. */
-export interface AttemptDeps {
+export interface AttemptDeps extends AttemptsConfig {
   readonly store: JobStore;
   readonly sources: SourceReader;
   readonly blobs: BlobStore;
@@ -29,10 +57,6 @@ export interface AttemptDeps {
   readonly payloadSecret: Secret;
   readonly isolation: Pick<IsolationKey, 'argumentsOf'>;
   readonly workerName: string;
-  readonly buildTimeoutMs: number;
-  readonly maxAttempts: number;
-  /** Milliseconds that a job is retried while a registry's faults end its attempts. */
-  readonly registryRetryMs: number;
   /** Redis' time in milliseconds. */
   readonly now: () => number;
   /** Aborted when the worker is to stop: nothing new is begun then. */

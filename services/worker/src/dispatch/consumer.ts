@@ -1,18 +1,44 @@
 import { type QueueData, type QueueName, queueCatalog, queueName } from '@slipway/control-plane/queues';
+import type { Fields } from '@slipway/shared/config';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { DelayedError, type Job, Worker } from 'bullmq';
 
-interface ConsumerOptions<N extends QueueName> {
+export interface QueueConfig {
+  /** Jobs of each pool that this worker holds at once. */
+  readonly concurrency: number;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+}
+
+export function queueConfig(fields: Fields): QueueConfig {
+  return {
+    concurrency: fields.int('WORKER_CONCURRENCY', {
+      doc: 'Jobs of each pool that one worker holds at once. The capacity of the fleet bounds all workers together',
+      default: 100,
+      min: 1,
+      max: 1_000,
+    }),
+    lockDurationMs: fields.int('LOCK_DURATION_MS', {
+      doc: 'After this time without a sign of life, other workers take over the jobs of a worker',
+      default: 15_000,
+      min: 1_000,
+    }),
+    stalledIntervalMs: fields.int('STALLED_INTERVAL_MS', {
+      doc: 'How often a worker looks for lost jobs',
+      default: 5_000,
+      min: 500,
+    }),
+  };
+}
+
+interface ConsumerOptions<N extends QueueName> extends QueueConfig {
   readonly queue: N;
   /** The pool. Only `builds` has one queue per pool. */
   readonly pool?: string;
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly concurrency: number;
-  readonly lockDurationMs: number;
-  readonly stalledIntervalMs: number;
   /** Redis' time in milliseconds. */
   readonly now: () => number;
   readonly logger: Logger;

@@ -1,12 +1,33 @@
 import type { Cell } from '@slipway/control-plane/cell';
 import { BatchStore, Dispatch, JobStore } from '@slipway/control-plane/jobs';
 import { createBuildQueues } from '@slipway/control-plane/queues';
+import type { Fields } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
-import type { WorkerConfig } from '../config.js';
+
+export interface JobsConfig {
+  /** Workers or builders that may die over a job before it is quarantined. */
+  readonly quarantineAfter: number;
+  readonly queueTimeoutMs: number;
+}
+
+export function jobsConfig(fields: Fields): JobsConfig {
+  return {
+    quarantineAfter: fields.int('QUARANTINE_AFTER', {
+      doc: 'Deaths of workers or builders over one job before it is quarantined; [which deaths count](../internals/job.md#which-deaths-count)',
+      default: 2,
+      min: 1,
+    }),
+    queueTimeoutMs: fields.int('QUEUE_TIMEOUT_MS', {
+      doc: 'A job that waits longer ends with `expired`',
+      default: 24 * 3600 * 1_000,
+      min: 1,
+    }),
+  };
+}
 
 interface JobsOptions {
   readonly cell: Cell;
-  readonly config: Pick<WorkerConfig, 'quarantineAfter' | 'queueTimeoutMs'>;
+  readonly config: JobsConfig;
   readonly logger: Logger;
 }
 

@@ -1,5 +1,15 @@
+import type { Fields } from '@slipway/shared/config';
 import { defaultPool, poolNameSchema } from '@slipway/shared/contracts';
 import { normalPlatform, parsePlatform, repeatedPlatform } from '@slipway/shared/platforms';
+
+export interface FleetConfig {
+  readonly builders: readonly BuilderEntry[];
+}
+
+export function fleetConfig(fields: Fields): FleetConfig {
+  const doc = 'The replicas, comma-separated; [the form](#the-form-of-builders)';
+  return { builders: fields.parsed('BUILDERS', { doc, parse: parseBuilders }) ?? [] };
+}
 
 /** An entry of `BUILDERS`: an endpoint, or a name whose addresses are each an endpoint. */
 export interface BuilderEntry {

@@ -1,5 +1,7 @@
 import { RegistryClient } from '@sigstore/oci/dist/registry.js';
+import type { Env, Fields } from '@slipway/shared/config';
 import { parseImageReference } from '@slipway/shared/contracts';
+import { helperEnvironment, registrySettings } from '@slipway/shared/docker-config';
 import { SlipwayError, shownValue } from '@slipway/shared/errors';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import { credentialsFor } from './credentials.js';
@@ -13,6 +15,13 @@ export interface RegistryConfig {
   readonly dockerConfig: string;
   /** The environment of credential helpers. */
   readonly helperEnv: Readonly<Record<string, string>>;
+}
+
+/** Returns the registries and the credentials for joined images. Credential helpers find their programs in the `PATH` of `env`. */
+export function registryConfig(fields: Fields, env: Env): RegistryConfig {
+  const { credentialHelperEnv, ...settings } = registrySettings(fields);
+  const extra = ['PATH', 'HOME', ...credentialHelperEnv];
+  return { ...settings, helperEnv: helperEnvironment({ env, extra }) };
 }
 
 /** The manifests of one repository. What goes wrong is thrown as an error of the table. */

@@ -1,4 +1,5 @@
 import type { DeliveryStore } from '@slipway/control-plane/webhooks';
+import type { Fields } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
 import type { Duty } from './leader.js';
 import type { RemovalBudget } from './removal-budget.js';
@@ -10,6 +11,26 @@ export interface DeliveryRetentionConfig {
   readonly failedDays: number;
   /** Ended deliveries of all kinds; the oldest go first. */
   readonly deliveries: number;
+}
+
+export function deliveryRetentionConfig(fields: Fields): DeliveryRetentionConfig {
+  return {
+    days: fields.int('RETENTION_DELIVERIES_DAYS', {
+      doc: 'How long records of [webhook](../webhooks.md) deliveries that arrived are kept',
+      default: 3,
+      min: 1,
+    }),
+    failedDays: fields.int('RETENTION_FAILED_DELIVERIES_DAYS', {
+      doc: 'The same for deliveries that failed or were canceled',
+      default: 30,
+      min: 1,
+    }),
+    deliveries: fields.int('RETENTION_DELIVERIES', {
+      doc: 'Limit of records of ended deliveries. Beyond it the oldest are removed, those that arrived first',
+      default: 100_000,
+      min: 1,
+    }),
+  };
 }
 
 interface DeliveryRetentionOptions {

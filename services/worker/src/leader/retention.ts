@@ -2,6 +2,7 @@ import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import { logBlobKey } from '@slipway/control-plane/logs';
 import { onlyReadable } from '@slipway/control-plane/records';
 import type { BlobStore } from '@slipway/shared/blobs';
+import type { Fields } from '@slipway/shared/config';
 import type { TerminalState } from '@slipway/shared/contracts';
 import { timeOfId } from '@slipway/shared/ids';
 import type { Logger } from '@slipway/shared/logger';
@@ -15,6 +16,26 @@ export interface RetentionConfig {
   readonly failedDays: number;
   /** Ended jobs of all kinds; the oldest go first, those that failed last. */
   readonly jobs: number;
+}
+
+export function retentionConfig(fields: Fields): RetentionConfig {
+  return {
+    days: fields.int('RETENTION_DAYS', {
+      doc: 'How long records of jobs that succeeded or were canceled are kept, with their logs',
+      default: 30,
+      min: 1,
+    }),
+    failedDays: fields.int('RETENTION_FAILED_DAYS', {
+      doc: 'The same for jobs that failed',
+      default: 90,
+      min: 1,
+    }),
+    jobs: fields.int('RETENTION_JOBS', {
+      doc: 'Limit of records of ended jobs. Beyond it the oldest are removed, failed jobs last, and none within an hour of its end',
+      default: 100_000,
+      min: 1,
+    }),
+  };
 }
 
 interface RetentionOptions {

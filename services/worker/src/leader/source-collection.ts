@@ -1,9 +1,25 @@
 import type { BlobStore } from '@slipway/shared/blobs';
+import type { Fields } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { listSources, removeSource, type SourceOwners, type SourceUses } from '@slipway/source';
 import type { Duty } from './leader.js';
 import { referencesInRecords } from './source-references.js';
+
+export interface SourceCollectionConfig {
+  /** Milliseconds that a source without references stays after its last use. */
+  readonly sourceGraceMs: number;
+}
+
+export function sourceCollectionConfig(fields: Fields): SourceCollectionConfig {
+  return {
+    sourceGraceMs: fields.int('SOURCE_GRACE_MS', {
+      doc: 'How long a source stays after its last use when no job, function or template refers to it; at least a minute',
+      default: 24 * 3600 * 1_000,
+      min: 60_000,
+    }),
+  };
+}
 
 interface SourceCollectionOptions {
   readonly redis: Redis;

@@ -7,8 +7,14 @@ export const buildah: EngineDefinition = {
   advice: 'install buildah (on Debian: apt-get install buildah)',
   hasDaemon: false,
   configure(fields): ConfiguredEngine {
-    const stateDir = fields.optional('ENGINE_STATE_DIR');
-    const trustedSources = fields.bool('BUILDAH_TRUSTED_SOURCES', false);
+    const stateDir = fields.optional('ENGINE_STATE_DIR', {
+      doc: 'Where buildah keeps images and layers',
+      shownDefault: "the engine's own",
+    });
+    const trustedSources = fields.bool('BUILDAH_TRUSTED_SOURCES', {
+      doc: '`true` lets a buildah older than 1.38.1 run. [The author of a Dockerfile is then root on the builder](../security.md#buildah). The log and `/readyz` warn of it',
+      default: false,
+    });
     return {
       settings: { engine_state_dir: stateDir ?? 'default', buildah_trusted_sources: trustedSources },
       async open(context) {

@@ -1,4 +1,3 @@
-import type { Fields } from '@slipway/shared/config';
 import { parseImageReference } from '@slipway/shared/contracts';
 import { isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import type { ConfiguredEngine, EngineDefinition } from '../engine.js';
@@ -11,8 +10,16 @@ export const buildkit: EngineDefinition = {
     'start a buildkitd and install buildctl (https://github.com/moby/buildkit/releases), with BUILDKIT_HOST naming its address',
   hasDaemon: true,
   configure(fields): ConfiguredEngine {
-    const address = fields.parsed('BUILDKIT_HOST', buildkitHost, 'unix:///run/buildkit/buildkitd.sock') ?? '';
-    const sbomScanner = imageReference(fields, 'BUILDER_SBOM_SCANNER');
+    const address =
+      fields.parsed('BUILDKIT_HOST', {
+        doc: 'The BuildKit daemon',
+        parse: buildkitHost,
+        default: 'unix:///run/buildkit/buildkitd.sock',
+      }) ?? '';
+    const sbomScanner = fields.optionalParsed('BUILDER_SBOM_SCANNER', {
+      doc: 'The image that makes SBOMs (BuildKit)',
+      parse: image,
+    });
     return {
       settings: { buildkit_host: address, sbom_scanner: sbomScanner ?? 'none' },
       async open({ takesSecrets, logger, ...context }) {
@@ -40,10 +47,6 @@ function buildkitHost(raw: string): string {
 function crossesNetwork(address: string): boolean {
   const [, scheme, host = ''] = /^(\w+):\/\/(.*)$/.exec(address) ?? [];
   return scheme === 'tcp' && !isLoopbackRegistry(host);
-}
-
-function imageReference(fields: Fields, name: string): string | undefined {
-  return fields.optional(name) === undefined ? undefined : fields.parsed(name, image);
 }
 
 function image(raw: string): string {
