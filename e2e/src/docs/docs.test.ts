@@ -19,7 +19,7 @@ const read = (page: string) => readFileSync(join(root, page), 'utf8');
 /** Pages that a program writes, that tell of the past, or that name files of other repositories. */
 const otherFiles = /^(CHANGELOG|docs\/(errors|adr\/|ci\/))/;
 /** Pages with tables of threats, suites and options that are still wide, and pages that tell of the past. */
-const longPages = /^docs\/(adr\/|errors|security)/;
+const longPages = /^docs\/(adr\/|errors)/;
 
 describe('the documentation', () => {
   test('has no broken link', () => {
