@@ -24,7 +24,7 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
 };
 
 describe('no job is lost, reported twice or reported in two states, and no replica exceeds its limit', () => {
-  test.each(scenarios)('$name: $about', { timeout: 300_000 }, async ({ name, run }) => {
+  test.each(scenarios)('$name: $about', { timeout: 900_000 }, async ({ name, run }) => {
     const notes: string[] = [];
     const size = sizes[name];
     if (!size) throw new Error(`${name} has no size here`);

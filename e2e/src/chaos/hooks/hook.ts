@@ -4,7 +4,10 @@ import type { AddressInfo } from 'node:net';
 import type { JobMessage } from '@slipway/shared/contracts';
 import { Webhook } from 'standardwebhooks';
 
-/** The hook's reaction to requests: answers with a status, redirects, fails at random, never answers, or refuses connections. */
+/**
+ * The hook's reaction to requests: answers with a status, redirects, never answers, or refuses connections. `flaky` answers the first
+ * request of a random share of the messages with 500.
+ */
 export type Manner =
   | { readonly status: number }
   | { readonly redirect: string }
@@ -45,6 +48,8 @@ interface HookOptions {
 
 export async function startHook({ name, secret }: HookOptions): Promise<Hook> {
   const taken = new Map<string, Arrived>();
+  /** Messages whose first request a flaky hook has decided on. */
+  const drawn = new Set<string>();
   let manner: Manner = { status: 204 };
   let requests = 0;
   let badSignatures = 0;
@@ -69,13 +74,19 @@ export async function startHook({ name, secret }: HookOptions): Promise<Hook> {
     taken.set(id, arrived);
   };
 
+  const isFirst = ({ headers }: IncomingMessage) => {
+    const id = String(headers['webhook-id']);
+    return !drawn.has(id) && drawn.add(id) !== undefined;
+  };
+
   const answer = async (req: IncomingMessage, res: ServerResponse) => {
     requests++;
     const body = Buffer.concat(await req.toArray()).toString('utf8');
     const now = manner;
     if (now === 'hang' || now === 'down') return;
     if ('redirect' in now) return void res.writeHead(302, { location: now.redirect }).end();
-    if ('flaky' in now && now.flaky.random() < now.flaky.share) return void res.writeHead(500).end();
+    if ('flaky' in now && isFirst(req) && now.flaky.random() < now.flaky.share)
+      return void res.writeHead(500).end();
     if ('status' in now && (now.status < 200 || now.status > 299))
       return void res.writeHead(now.status).end();
     try {

@@ -18,7 +18,8 @@ import type { Fleet, FleetOptions, ReplicaOptions } from './options.js';
 import { lastingPort } from './port.js';
 
 const redisPrefix = 'slipway';
-const stopMs = 10_000;
+/** Longer than the default grace time of the services. */
+const stopMs = 30_000;
 const simulatorMain = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /**
@@ -56,7 +57,6 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       REDIS_PREFIX: redisPrefix,
       BLOB_STORE: pathToFileURL(join(folder.path, 'blobs')).href,
       PAYLOAD_SECRET: place.payloadSecret,
-      SHUTDOWN_GRACE_MS: String(stopMs - 2_000),
       // The receivers of a test are on this machine.
       EGRESS_ALLOW: '127.0.0.0/8',
     };
@@ -143,7 +143,6 @@ async function replicaMember(place: Place, replica: ReplicaOptions, at: number):
     BUILD_MS_SIGMA: String(durations?.sigma ?? 0),
     BUILD_MS_SEED: String(durations?.seed ?? 1),
     FAULTS: JSON.stringify(replica.faults ?? []),
-    SHUTDOWN_GRACE_MS: String(stopMs - 2_000),
   };
   const ready = () =>
     fetch(`${url}/healthz`).then(
