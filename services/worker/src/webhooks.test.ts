@@ -69,7 +69,7 @@ const canceled = async (changes: object = {}, tenant = 'default'): Promise<strin
 };
 const arrived = (hook: Receiver, count: number) =>
   expect.poll(() => hook.calls.length).toBeGreaterThanOrEqual(count);
-const told = (hook: Receiver) =>
+const received = (hook: Receiver) =>
   hook.messages().map(({ type, data }) => [type, 'job' in data ? data.job.id : undefined]);
 const of = async (endpointId: string) =>
   (await deliveries.list({ tenant: 'default', endpoint: endpointId, limit: 100 })).records;
@@ -120,13 +120,13 @@ describe('endpoints', () => {
     await arrived(all, 6);
     await arrived(ends, 3);
     await arrived(foreign, 2);
-    expect(told(ends).sort()).toEqual([mine, half, last].map((id) => ['job.canceled', id]).sort());
-    expect(told(labelled).sort()).toEqual([
+    expect(received(ends).sort()).toEqual([mine, half, last].map((id) => ['job.canceled', id]).sort());
+    expect(received(labelled).sort()).toEqual([
       ['job.canceled', mine],
       ['job.queued', mine],
     ]);
-    expect(told(all)).toHaveLength(6);
-    expect(told(foreign).sort()).toEqual([theirs, lastOfOther].map((id) => ['job.canceled', id]).sort());
+    expect(received(all)).toHaveLength(6);
+    expect(received(foreign).sort()).toEqual([theirs, lastOfOther].map((id) => ['job.canceled', id]).sort());
   });
 
   it('receive the events of a job in order, with links to the API', async () => {
@@ -159,7 +159,7 @@ describe('endpoints', () => {
     const ids: string[] = [];
     for (let n = 0; n < 300; n++) ids.push(await canceled());
     await arrived(quick, 300);
-    expect(new Set(told(quick).map(([, id]) => id))).toEqual(new Set(ids));
+    expect(new Set(received(quick).map(([, id]) => id))).toEqual(new Set(ids));
     // Ten requests run at once, and each hangs for 15 s.
     const rounds = Math.ceil((performance.now() - started) / 15_000);
     expect(slow.calls.length).toBeGreaterThanOrEqual(10);
@@ -226,7 +226,7 @@ describe('endpoints', () => {
     const [failed, ...delivered] = hook.calls as [ReceivedCall, ...ReceivedCall[]];
     const again = delivered.find((call) => call.id === failed.id);
     expect(again?.body).toBe(failed.body);
-    expect(new Set(told(hook).map(([, job]) => job))).toEqual(new Set([first, second]));
+    expect(new Set(received(hook).map(([, job]) => job))).toEqual(new Set([first, second]));
     expect(verify(secret, failed)).toMatchObject({ type: 'job.canceled' });
     expect(() => verify(rotated, failed)).toThrow();
     for (const call of delivered) {
@@ -483,7 +483,7 @@ describe('a worker that dies', () => {
     await redis.xgroup('SETID', keys.events, 'notifier', '0');
     const after = await canceled();
     await arrived(hook, 2);
-    expect(told(hook)).toEqual([job, after].map((each) => ['job.canceled', each]));
+    expect(received(hook)).toEqual([job, after].map((each) => ['job.canceled', each]));
     expect(await of(id)).toHaveLength(2);
   });
 });

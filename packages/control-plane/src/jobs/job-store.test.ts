@@ -285,9 +285,9 @@ describe('a job record', () => {
     const { store, keys, id, token } = await running();
     const subscriber = redis.duplicate();
     await subscriber.subscribe(keys.cancellations);
-    const told = new Promise((resolve) => subscriber.once('message', (_channel, text) => resolve(text)));
+    const announced = new Promise((resolve) => subscriber.once('message', (_channel, text) => resolve(text)));
     expect(await store.cancel(id)).toBe('requested');
-    expect(await told).toBe(id);
+    expect(await announced).toBe(id);
     subscriber.disconnect();
     expect(await store.interrupted(new Map([[id, token]]))).toEqual({ canceled: [id], stale: [] });
     expect(await store.start(id, begin('b', 'w2'))).toEqual({ outcome: 'terminal' });

@@ -263,7 +263,7 @@ describe('the size of the log', () => {
   it('is logged as an error when it cannot be written', async () => {
     const lines: string[] = [];
     const destination = { write: (line: string) => void lines.push(line) };
-    const told = createLogger({ name: 'test', level: 'error', destination });
+    const errorLogger = createLogger({ name: 'test', level: 'error', destination });
     const cleanups = new Cleanups();
     const away = connectRedis({
       ...{ url: 'redis://127.0.0.1:1', name: 'away', logger, cleanups, mode: 'request' },
@@ -274,7 +274,7 @@ describe('the size of the log', () => {
       redis: away,
       keys: redisKeys('away'),
       registry,
-      logger: told,
+      logger: errorLogger,
       faults: noRecordFaults,
       maxEntries: 10,
       keptMs: 1,

@@ -40,8 +40,8 @@ const idleAfterMs = 15_000;
 async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
   const { batches, redis, keys, watcher, id, now, signal } = options;
   let position = options.after ?? '0-0';
-  let told = '';
-  let toldAt = Number.NEGATIVE_INFINITY;
+  let sent = '';
+  let sentAt = Number.NEGATIVE_INFINITY;
   let spokenAt = performance.now();
   while (!signal.aborted) {
     const woken = new AbortController();
@@ -49,10 +49,10 @@ async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
     // Read before the events: if the batch has ended, all its events are there.
     const record = await batches.get(id);
     if (!record) return;
-    if (performance.now() - toldAt >= countsEveryMs && told !== JSON.stringify(record)) {
+    if (performance.now() - sentAt >= countsEveryMs && sent !== JSON.stringify(record)) {
       yield { kind: 'batch', batch: toBatch(record, now()) };
-      told = JSON.stringify(record);
-      toldAt = spokenAt = performance.now();
+      sent = JSON.stringify(record);
+      sentAt = spokenAt = performance.now();
     }
     const entries = await redis.xrange(keys.batchEvents(id), `(${position}`, '+', 'COUNT', pageSize);
     const events = parseEvents(entries).flatMap((event) => (event.kind === 'job' ? event : []));

@@ -181,9 +181,9 @@ describe('the content of the file', () => {
     say([tenant('a')], join(folder, 'first', 'tenants.yaml'));
     symlinkSync('first', join(folder, 'data'));
     symlinkSync('data/tenants.yaml', path);
-    const told: string[] = [];
+    const reasons: string[] = [];
     const listening = Object.create(logger, {
-      error: { value: ({ reason }: { reason: string }) => told.push(reason) },
+      error: { value: ({ reason }: { reason: string }) => reasons.push(reason) },
     });
     const watcher = await TenantsFileWatcher.open({
       ...{ path, logger: listening, everyMs: 10 },
@@ -202,7 +202,7 @@ describe('the content of the file', () => {
       const { updatedAt } = (await to.tenants.get('a')) ?? {};
       say([tenant('c'), tenant('C')], join(folder, 'bad'));
       renameSync(join(folder, 'bad'), path);
-      await expect.poll(() => told).toEqual([expect.stringMatching(/\/tenants\/1\/name: ".*" must be/)]);
+      await expect.poll(() => reasons).toEqual([expect.stringMatching(/\/tenants\/1\/name: ".*" must be/)]);
       say([tenant('a'), tenant('d')]);
       await expect.poll(names).toEqual(['a', 'd']);
       expect((await to.tenants.get('a'))?.updatedAt).toBe(updatedAt);

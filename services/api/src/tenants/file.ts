@@ -32,7 +32,7 @@ export interface ReadFile {
 }
 
 /** Limit of reported errors; a file in another format has many. */
-const toldErrors = 10;
+const shownErrors = 10;
 
 /** The limit of stored payload secrets per installation. */
 const maxPayloadSecrets = 32;
@@ -113,9 +113,9 @@ function parseTenantsFile(path: string, text: string): TenantsFile['tenants'] {
 }
 
 const refusal = (path: string) => (problems: readonly string[]) => {
-  const told = problems.slice(0, toldErrors);
-  const more = problems.length > told.length ? [`and ${problems.length - told.length} more`] : [];
+  const shown = problems.slice(0, shownErrors);
+  const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : [];
   return new ConfigError(
-    `the tenants file ${path} (TENANTS_FILE) cannot be used:\n  ${[...told, ...more].join('\n  ')}`,
+    `the tenants file ${path} (TENANTS_FILE) cannot be used:\n  ${[...shown, ...more].join('\n  ')}`,
   );
 };

@@ -28,7 +28,7 @@ export class TenantsFileWatcher implements Component {
   #applied: string | undefined;
   #started = false;
   /** The last reported error. */
-  #told: string | undefined;
+  #reported: string | undefined;
 
   private constructor(options: FileWatcherOptions, seen: ReadFile) {
     this.#options = options;
@@ -59,12 +59,12 @@ export class TenantsFileWatcher implements Component {
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       this.#seen = error.message;
-      if (before === this.#seen) this.#tell(error.message, 'the earlier settings stay');
+      if (before === this.#seen) this.#report(error.message, 'the earlier settings stay');
       return false;
     }
     const { fingerprint } = this.#seen;
     const stayed = typeof before !== 'string' && before.fingerprint === fingerprint;
-    if (stayed && fingerprint === this.#applied) this.#told = undefined;
+    if (stayed && fingerprint === this.#applied) this.#reported = undefined;
     return stayed && fingerprint !== this.#applied;
   }
 
@@ -74,21 +74,21 @@ export class TenantsFileWatcher implements Component {
       const applied = await apply(tenants, signal);
       this.#applied = fingerprint;
       this.#started = true;
-      this.#told = undefined;
+      this.#reported = undefined;
       logger.info({ file: path, tenants: tenants.length, ...applied }, 'the tenants file was applied');
     } catch (error) {
       if (signal.aborted) return;
       const refused = error instanceof SlipwayError && error.code === 'payload_secret_limit';
       if (refused && !this.#started) throw error;
       this.#applied = undefined;
-      this.#tell((error as Error).message, 'it will be tried again');
+      this.#report((error as Error).message, 'it will be tried again');
     }
   }
 
   /** Logs each problem once, however often it occurs. */
-  #tell(what: string, then: string): void {
-    if (this.#told === what) return;
-    this.#told = what;
+  #report(what: string, then: string): void {
+    if (this.#reported === what) return;
+    this.#reported = what;
     this.#options.logger.error(
       { file: this.#options.path, reason: what },
       `the tenants file was not applied; ${then}`,

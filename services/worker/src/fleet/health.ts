@@ -2,7 +2,7 @@ import type { ReplicaRegistry, ReplicaState } from '@slipway/control-plane/repli
 import { type PublicKey, publicKeySchema } from '@slipway/shared/contracts';
 import type { Logger } from '@slipway/shared/logger';
 import { type Dispatcher, request } from 'undici';
-import type { Duty } from '../leader/leader.js';
+import type { LeaderTask } from '../leader/leader.js';
 import type { Replica } from './discovery.js';
 import { type ReplicaReport, reportOf } from './report.js';
 
@@ -44,7 +44,7 @@ async function publicKeyOf(url: string, dispatcher: Dispatcher): Promise<PublicK
  * A replica that is not ready and gives no reason is full while Slipway has builds there: replicas of others are not ready while they have as many
  * builds as they take. Without builds it is broken.
  */
-export class HealthDuty implements Duty {
+export class HealthMonitor implements LeaderTask {
   readonly name = 'health';
   readonly everyMs = 2_000;
   readonly #options: HealthOptions;

@@ -1,7 +1,7 @@
 import { type BatchStore, cancelStopped, type JobStore } from '@slipway/control-plane/jobs';
 import { onlyReadable } from '@slipway/control-plane/records';
 import type { Logger } from '@slipway/shared/logger';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 
 interface BatchesOptions {
   readonly batches: BatchStore;
@@ -11,11 +11,11 @@ interface BatchesOptions {
 
 /** Writing ten thousand records takes seconds. A writer that has not committed after this time is gone. */
 const draftMs = 60_000;
-/** At once, so that the other duties get their turn. */
+/** At once, so that the other tasks get their turn. */
 const mostJobs = 1_000;
 
 /** Gives up batches whose writer is gone, and cancels the remaining jobs of stopped batches. */
-export class Batches implements Duty {
+export class Batches implements LeaderTask {
   readonly name = 'batches';
   readonly everyMs = 1_000;
   readonly #options: BatchesOptions;

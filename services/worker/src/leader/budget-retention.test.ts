@@ -31,7 +31,7 @@ it('removes the oldest ended jobs of a tenant near its limit, and no others', as
   const store = new JobStore({ redis, keys });
   const deliveries = new DeliveryStore({ redis, keys });
   const blobs = await openBlobStore(`file://${folder}`);
-  const duty = new BudgetRetention({ redis, keys, store, blobs, deliveries, logger });
+  const task = new BudgetRetention({ redis, keys, store, blobs, deliveries, logger });
   const job = async (name: string, options: { canceled: boolean; old?: boolean }) => {
     const id = newId('job');
     const source = { digest: `sha256:${'0'.repeat(64)}` };
@@ -53,7 +53,7 @@ it('removes the oldest ended jobs of a tenant near its limit, and no others', as
   }
   await redis.zadd(keys.tenants, 0, 'calm');
   const calm = await job('calm', { canceled: true, old: true });
-  await duty.run();
+  await task.run();
   const left = await Promise.all([...near, calm].map(async (id) => (await store.get(id)) !== undefined));
   expect(left).toEqual([true, true, false, false, ...near.slice(4).map(() => true), true]);
 });

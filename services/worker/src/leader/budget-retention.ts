@@ -4,7 +4,7 @@ import type { DeliveryStore } from '@slipway/control-plane/webhooks';
 import { defaultTenantName } from '@slipway/shared/contracts';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 import { type RemoveDeps, removeWithLogs } from './retention.js';
 
 interface BudgetRetentionOptions extends RemoveDeps {
@@ -25,7 +25,7 @@ const mostPages = 20;
 const maxTenants = 1_000;
 
 /** Removes the oldest history of tenants that are near their limit of bytes in Redis: deliveries that have ended, then jobs; some a call. */
-export class BudgetRetention implements Duty {
+export class BudgetRetention implements LeaderTask {
   readonly name = 'budget retention';
   readonly everyMs = 2_000;
   readonly #options: BudgetRetentionOptions;

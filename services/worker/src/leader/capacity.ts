@@ -1,7 +1,7 @@
 import type { BuildQueues } from '@slipway/control-plane/queues';
 import { fleetCapacity, type ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Logger } from '@slipway/shared/logger';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 
 interface CapacityOptions {
   readonly registry: Pick<ReplicaRegistry, 'list' | 'pools'>;
@@ -17,7 +17,7 @@ const readyPerReplica = 3;
  * order, and not inside workers. A few more than that are let out: they stand ready, payload signed, when a slot
  * comes free, and there are enough of them that most slots find one whose layers their replica has.
  */
-export class Capacity implements Duty {
+export class Capacity implements LeaderTask {
   readonly name = 'capacity';
   readonly everyMs = 500;
   readonly #options: CapacityOptions;

@@ -9,7 +9,7 @@ import { SourceOwners, SourceUses } from '@slipway/source';
 import type { WorkerConfig } from '../config.js';
 import type { Jobs } from '../dispatch/create-jobs.js';
 import type { Fleet } from '../fleet/create-fleet.js';
-import { HealthDuty } from '../fleet/health.js';
+import { HealthMonitor } from '../fleet/health.js';
 import type { IsolationKey } from '../isolation/isolation-key.js';
 import { measureLeader, type WorkerMetrics } from '../metrics.js';
 import type { Webhooks } from '../notify/create-webhooks.js';
@@ -17,7 +17,7 @@ import { Batches } from './batches.js';
 import { BudgetRetention } from './budget-retention.js';
 import { Capacity } from './capacity.js';
 import { DeliveryRetention } from './delivery-retention.js';
-import { type Duty, Leader } from './leader.js';
+import { Leader, type LeaderTask } from './leader.js';
 import { QueueDepth } from './queue-depth.js';
 import { Reconciler } from './reconciler.js';
 import { RemovalBudget } from './removal-budget.js';
@@ -25,7 +25,7 @@ import { Resealing } from './resealing.js';
 import { Retention } from './retention.js';
 import { SourceCollection } from './source-collection.js';
 
-interface DutiesOptions {
+interface TasksOptions {
   readonly cell: Cell;
   readonly config: WorkerConfig;
   readonly jobs: Jobs;
@@ -38,16 +38,16 @@ interface DutiesOptions {
   readonly logger: Logger;
 }
 
-/** Creates the leader, with all duties of an installation. */
-export function createLeader(options: DutiesOptions): Leader {
+/** Creates the leader, with all tasks of an installation. */
+export function createLeader(options: TasksOptions): Leader {
   const { cell, metrics, logger } = options;
   const { redis, keys, clock, processName: workerName } = cell;
-  const leader = new Leader({ redis, keys, clock, workerName, duties: dutiesOf(options), logger });
+  const leader = new Leader({ redis, keys, clock, workerName, tasks: tasksOf(options), logger });
   measureLeader({ registry: metrics.registry, leader });
   return leader;
 }
 
-function dutiesOf(options: DutiesOptions): Duty[] {
+function tasksOf(options: TasksOptions): LeaderTask[] {
   const { cell, config, jobs, fleet, webhooks, blobs, isolation, tally, metrics, logger } = options;
   const { redis, keys, now, faults } = cell;
   const { store, builds, batches, dispatch } = jobs;
@@ -56,7 +56,7 @@ function dutiesOf(options: DutiesOptions): Duty[] {
   const sealingKey = deriveKeys(config, 'payload secrets');
   const payloadSecrets = new PayloadSecretStore({ redis, keys, faults, sealingKey });
   return [
-    new HealthDuty({ registry, discovery, dispatcher: fleet.agent, logger }),
+    new HealthMonitor({ registry, discovery, dispatcher: fleet.agent, logger }),
     new Capacity({ registry, builds, logger }),
     new QueueDepth({ registry, store, tally }),
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),

@@ -1,7 +1,7 @@
 import type { DeliveryStore } from '@slipway/control-plane/webhooks';
 import type { Fields } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 import type { RemovalBudget } from './removal-budget.js';
 
 /** Retention of records of ended deliveries. */
@@ -44,7 +44,7 @@ interface DeliveryRetentionOptions {
 const dayMs = 24 * 3600 * 1_000;
 
 /** Removes the records of deliveries that ended long ago, or of which there are too many; some a call. */
-export class DeliveryRetention implements Duty {
+export class DeliveryRetention implements LeaderTask {
   readonly name = 'delivery retention';
   readonly everyMs = 1_000;
   readonly #options: DeliveryRetentionOptions;

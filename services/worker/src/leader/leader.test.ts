@@ -4,7 +4,7 @@ import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
-import { type Duty, Leader } from './leader.js';
+import { Leader, type LeaderTask } from './leader.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -15,18 +15,18 @@ beforeAll(() => {
 afterAll(() => cleanups.run(logger));
 
 const leaseMs = 1_000;
-const duty = (run: () => Promise<void>, name = 'duty'): Duty => ({ name, everyMs: 0, run });
+const task = (run: () => Promise<void>, name = 'task'): LeaderTask => ({ name, everyMs: 0, run });
 
 function installation() {
   const keys = redisKeys(randomUUID());
-  const start = (workerName: string, duties: readonly Duty[], isRight = () => true) => {
+  const start = (workerName: string, tasks: readonly LeaderTask[], isRight = () => true) => {
     const clock = {
       now: Date.now,
       get isRight() {
         return isRight();
       },
     };
-    const leader = new Leader({ redis, keys, workerName, duties, clock, logger, leaseMs, tickMs: 20 });
+    const leader = new Leader({ redis, keys, workerName, tasks, clock, logger, leaseMs, tickMs: 20 });
     const stopping = new AbortController();
     const running = leader.run(stopping.signal);
     const stop = async () => {
@@ -40,16 +40,16 @@ function installation() {
 }
 
 describe('the leader', () => {
-  test('keeps its lease while a duty takes longer than the lease', async () => {
+  test('keeps its lease while a task takes longer than the lease', async () => {
     const { keys, start } = installation();
     const ran: string[] = [];
-    const slow = duty(async () => {
+    const slow = task(async () => {
       ran.push('first');
       await sleep(1.5 * leaseMs);
     });
     start('first', [slow]);
     await expect.poll(() => ran.length > 0).toBe(true);
-    start('second', [duty(async () => void ran.push('second'))]);
+    start('second', [task(async () => void ran.push('second'))]);
     await expect.poll(() => ran.length > 1).toBe(true);
     expect(ran).toEqual(['first', 'first']);
     expect(await redis.get(keys.leader)).toBe('first');
@@ -80,7 +80,7 @@ describe('the leader', () => {
     expect(await redis.pttl(keys.leader)).toBeGreaterThan(10_000);
   });
 
-  test('begins no further duty once it has lost the lease', async () => {
+  test('begins no further task once it has lost the lease', async () => {
     const { keys, start } = installation();
     const ran: string[] = [];
     const losing = async () => {
@@ -88,7 +88,7 @@ describe('the leader', () => {
       await redis.set(keys.leader, 'other', 'PX', 60_000);
       await expect.poll(() => !first.leader.leading).toBe(true);
     };
-    const first = start('first', [duty(losing, 'losing'), duty(async () => void ran.push('next'), 'next')]);
+    const first = start('first', [task(losing, 'losing'), task(async () => void ran.push('next'), 'next')]);
     await expect.poll(() => ran.length > 0 && !first.leader.leading).toBe(true);
     await first.stop();
     expect(ran).toEqual(['losing']);
@@ -104,12 +104,12 @@ describe('the leader', () => {
     await expect.poll(() => first.leader.leading).toBe(true);
   });
 
-  test('does its other duties when one fails', async () => {
+  test('does its other tasks when one fails', async () => {
     const { start } = installation();
     let ran = 0;
     start('first', [
-      duty(() => Promise.reject(new Error('no')), 'fails'),
-      duty(async () => void ran++, 'works'),
+      task(() => Promise.reject(new Error('no')), 'fails'),
+      task(async () => void ran++, 'works'),
     ]);
     await expect.poll(() => ran > 1).toBe(true);
   });

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { workerLua } from '../lua.js';
 
 /** Work that exactly one worker does at a time, repeatedly. */
-export interface Duty {
+export interface LeaderTask {
   readonly name: string;
   readonly everyMs: number;
   run(): Promise<void>;
@@ -19,13 +19,13 @@ interface LeaderOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly workerName: string;
-  readonly duties: readonly Duty[];
-  /** Redis' time. A worker whose machine's clock is off takes no duties. */
+  readonly tasks: readonly LeaderTask[];
+  /** Redis' time. A worker whose machine's clock is off takes no tasks. */
   readonly clock: Clock & { readonly isRight: boolean };
   readonly logger: Logger;
   /** Default: 5,000. */
   readonly leaseMs?: number;
-  /** Milliseconds between renewals of the lease, and between looks for a duty that is due. Default: 500. */
+  /** Milliseconds between renewals of the lease, and between looks for a task that is due. Default: 500. */
   readonly tickMs?: number;
 }
 
@@ -44,7 +44,7 @@ const resignScript = defineScript({
 });
 
 /**
- * Holds the leader's lease if it is free, and does the duties while it holds the lease. It renews the lease also while a duty runs. Without
+ * Holds the leader's lease if it is free, and does the tasks while it holds the lease. It renews the lease also while a task runs. Without
  * Redis' time, or with a machine whose clock is off, it takes no lease, and lets its own run out.
  */
 export class Leader implements Component {
@@ -68,7 +68,7 @@ export class Leader implements Component {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    // The last duty may outlast the signal, and holds the lease until then.
+    // The last task may outlast the signal, and holds the lease until then.
     const worked = new AbortController();
     const holding = this.#hold(worked.signal);
     await this.#work(signal);
@@ -95,18 +95,18 @@ export class Leader implements Component {
   }
 
   async #work(signal: AbortSignal): Promise<void> {
-    const { duties, logger } = this.#options;
+    const { tasks, logger } = this.#options;
     while (!signal.aborted) {
-      for (const duty of duties) {
+      for (const task of tasks) {
         if (signal.aborted || !this.leading) break;
-        const doneAt = this.#doneAt.get(duty.name) ?? Number.NEGATIVE_INFINITY;
-        if (performance.now() - doneAt < duty.everyMs) continue;
-        this.#doneAt.set(duty.name, performance.now());
+        const doneAt = this.#doneAt.get(task.name) ?? Number.NEGATIVE_INFINITY;
+        if (performance.now() - doneAt < task.everyMs) continue;
+        this.#doneAt.set(task.name, performance.now());
         try {
-          await duty.run();
+          await task.run();
         } catch (error) {
-          // The other duties do not depend on this one.
-          if (!signal.aborted) logger.warn({ err: error, duty: duty.name }, 'a duty of the leader failed');
+          // The other tasks do not depend on this one.
+          if (!signal.aborted) logger.warn({ err: error, task: task.name }, 'a task of the leader failed');
         }
       }
       await sleep(this.#tickMs, undefined, { signal }).catch(() => undefined);
@@ -119,13 +119,13 @@ export class Leader implements Component {
   }
 
   async #resign(): Promise<void> {
-    const { redis, keys, workerName, duties, clock, logger } = this.#options;
+    const { redis, keys, workerName, tasks, clock, logger } = this.#options;
     try {
       if (redis.status !== 'ready') return;
       await redis.zrem(keys.workers, workerName);
       const others = await redis.zcount(keys.workers, clock.now() - aliveMs, '+inf');
       await resignScript.run({ redis, keys }, { worker: workerName });
-      if (others === 0) for (const duty of duties) await duty.stop?.();
+      if (others === 0) for (const task of tasks) await task.stop?.();
     } catch (error) {
       logger.warn({ err: error }, 'the lease of the leader was not given back; it will run out');
     }

@@ -1,7 +1,7 @@
 import type { JobStore } from '@slipway/control-plane/jobs';
 import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Tally } from '@slipway/control-plane/stats';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 
 interface QueueDepthOptions {
   readonly registry: Pick<ReplicaRegistry, 'pools'>;
@@ -10,7 +10,7 @@ interface QueueDepthOptions {
 }
 
 /** Looks now and then how many jobs wait for each pool, for the series that charts are drawn from. */
-export class QueueDepth implements Duty {
+export class QueueDepth implements LeaderTask {
   readonly name = 'queue depth';
   readonly everyMs = 5_000;
   readonly #options: QueueDepthOptions;

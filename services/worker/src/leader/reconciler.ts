@@ -2,7 +2,7 @@ import type { Dispatch, DispatchJob, JobStore } from '@slipway/control-plane/job
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { WorkerMetrics } from '../metrics.js';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 
 interface ReconcilerOptions {
   readonly redis: Redis;
@@ -30,7 +30,7 @@ const pageSize = 500;
  *
  * Adding is harmless if the queue holds the job after all, and so is adding a job whose record has ended.
  */
-export class Reconciler implements Duty {
+export class Reconciler implements LeaderTask {
   readonly name = 'reconcile';
   readonly everyMs = 2_000;
   readonly #options: ReconcilerOptions;

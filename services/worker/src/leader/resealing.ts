@@ -1,6 +1,6 @@
 import type { Logger } from '@slipway/shared/logger';
 import type { Resealed } from '@slipway/shared/signing';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 
 interface ResealingOptions {
   readonly stores: readonly { reseal(): Promise<Resealed> }[];
@@ -11,7 +11,7 @@ interface ResealingOptions {
  * Seals stored secrets again under the new payload secret while it is being replaced. It repeats, because processes that know the new secret only
  * as a previous one may still seal under the old one.
  */
-export class Resealing implements Duty {
+export class Resealing implements LeaderTask {
   readonly name = 'resealing';
   readonly everyMs = 60_000;
   readonly #options: ResealingOptions;

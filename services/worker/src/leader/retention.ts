@@ -6,7 +6,7 @@ import type { Fields } from '@slipway/shared/config';
 import type { TerminalState } from '@slipway/shared/contracts';
 import { timeOfId } from '@slipway/shared/ids';
 import type { Logger } from '@slipway/shared/logger';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 import type { RemovalBudget } from './removal-budget.js';
 
 /** Retention of records of ended jobs. */
@@ -58,7 +58,7 @@ const mostPages = 20;
 const states: readonly TerminalState[] = ['canceled', 'succeeded', 'failed'];
 
 /** Removes the records of jobs that ended long ago, or of which there are too many, with their logs; a few hundred a call. */
-export class Retention implements Duty {
+export class Retention implements LeaderTask {
   readonly name = 'retention';
   readonly everyMs = 1_000;
   readonly #options: RetentionOptions;

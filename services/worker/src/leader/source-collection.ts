@@ -3,7 +3,7 @@ import type { Fields } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { listSources, removeSource, type SourceOwners, type SourceUses } from '@slipway/source';
-import type { Duty } from './leader.js';
+import type { LeaderTask } from './leader.js';
 import { referencesInRecords } from './source-references.js';
 
 export interface SourceCollectionConfig {
@@ -55,9 +55,9 @@ const abandonedMs = 60_000;
  * 3. It condemns the others, one atomic step each: only a source that has not been used since that moment, and is not being written.
  *    From then on no record can refer to it, and its blobs are removed.
  *
- * A call does a small part of this, so that the leader's other duties go on. Two concurrent collectors, or one that stops midway, do no harm.
+ * A call does a small part of this, so that the leader's other tasks go on. Two concurrent collectors, or one that stops midway, do no harm.
  */
-export class SourceCollection implements Duty {
+export class SourceCollection implements LeaderTask {
   readonly name = 'collect sources';
   readonly everyMs = 500;
   readonly #options: SourceCollectionOptions;

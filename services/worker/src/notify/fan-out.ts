@@ -14,7 +14,14 @@ import {
   webhookFormat,
 } from '@slipway/shared/contracts';
 import type { TraceContext } from '@slipway/shared/tracing';
-import { batchMessage, builderMessage, disabledMessage, type Href, isTold, jobMessage } from './message.js';
+import {
+  batchMessage,
+  builderMessage,
+  disabledMessage,
+  type Href,
+  hasMessage,
+  jobMessage,
+} from './message.js';
 
 export interface FanOutDeps {
   readonly store: Pick<JobStore, 'getOutline' | 'list'>;
@@ -75,7 +82,7 @@ async function aboutJob(
   { store, href }: FanOutDeps,
 ): Promise<Announcement | undefined> {
   const { type, jobId, version, state, callback: mayHaveCallback = true } = event;
-  if (!isTold(type)) return undefined;
+  if (!hasMessage(type)) return undefined;
   const subscribed = endpoints.filter(({ events }) => events.includes(type));
   if (subscribed.length === 0 && !(isTerminal(state) && mayHaveCallback)) return undefined;
   const record = await store.getOutline(jobId);

@@ -139,9 +139,9 @@ describe('the message about a job', () => {
         });
         expect(bytes(message)).toBeLessThan(limit);
         expect(jobMessageSchema.parse(message)).toEqual(message);
-        const told = message.data.detail ?? '';
-        if (told !== detail) {
-          expect(detail.startsWith(told.slice(0, -1))).toBe(true);
+        const shown = message.data.detail ?? '';
+        if (shown !== detail) {
+          expect(detail.startsWith(shown.slice(0, -1))).toBe(true);
           expect(bytes(message)).toBeGreaterThan(limit / 2);
         }
       }),

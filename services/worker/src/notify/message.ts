@@ -28,7 +28,7 @@ const iso = (ms: number) => new Date(ms).toISOString();
 const sizeOf = (message: Message) => Buffer.byteLength(JSON.stringify(message));
 
 /** Returns true if messages report the event. No message reports that a job waits for its next attempt. */
-export const isTold = (type: JobEventType): type is JobMessage['type'] => type !== 'job.requeued';
+export const hasMessage = (type: JobEventType): type is JobMessage['type'] => type !== 'job.requeued';
 
 /** Returns the message about an event of a job. Only the message of the end holds the result, even if another one is made later. */
 export function jobMessage(options: { record: JobRecord; event: JobEvent; href: Href }): JobMessage {
