@@ -6,10 +6,11 @@ import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parseEvents } from '../events/index.js';
+import type { AttemptEnd } from './attempt-outcome.js';
 import { toBatch } from './batch-record.js';
 import { BatchStore } from './batch-store.js';
 import { cancelStopped } from './cancel-stopped.js';
-import { type AttemptEnd, JobStore } from './job-store.js';
+import { JobStore } from './job-store.js';
 import { RecordedQueue } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });

@@ -1,3 +1,4 @@
+export type { AttemptEnd, RegistrySign, Requeue } from './attempt-outcome.js';
 export { type BatchRecord, toBatch } from './batch-record.js';
 export { BatchStore } from './batch-store.js';
 export { cancelStopped } from './cancel-stopped.js';
@@ -5,10 +6,7 @@ export { Dispatch, type DispatchJob, type QueueChange } from './dispatch.js';
 export type { PartPlan, Tenant } from './identity.js';
 export {
   type AdmitReply,
-  type AttemptEnd,
   JobStore,
-  type RegistrySign,
-  type Requeue,
   type StartReply,
 } from './job-store.js';
 export type { JobFilter, JobPage } from './list.js';

@@ -6,7 +6,8 @@ import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Keys, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parseEvents } from '../events/index.js';
-import { type AttemptEnd, JobStore } from './job-store.js';
+import type { AttemptEnd } from './attempt-outcome.js';
+import { JobStore } from './job-store.js';
 import { type JobRecord, toJob } from './record.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });

@@ -1,16 +1,8 @@
-import { hash } from 'node:crypto';
-import {
-  type Attempt,
-  type JobError,
-  type JobResult,
-  type JobSpec,
-  type JobState,
-  priorityClasses,
-} from '@slipway/shared/contracts';
-import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
+import type { JobSpec, JobState } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
 import { timeOfId } from '@slipway/shared/ids';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { noTracing, type TraceContext, type Tracing } from '@slipway/shared/tracing';
+import { noTracing, type Tracing } from '@slipway/shared/tracing';
 import {
   type Fields,
   noRecordFaults,
@@ -18,12 +10,12 @@ import {
   type RecordFaults,
   readRecord,
 } from '../records/index.js';
-import { readStored, type SharedValues, sharedValuesFrom, storedQuotaExceeded } from '../stored/index.js';
-import { boundedDetail, boundedError } from './bounds.js';
+import { readStored, type SharedValues, sharedValuesFrom } from '../stored/index.js';
+import { type AttemptEnd, finishArgs, type Requeue, requeueArgs } from './attempt-outcome.js';
+import { type CreateOptions, createJob } from './create-job.js';
 import { discardRecord } from './discard.js';
-import { buildKey, buildsLike, indexNames, referencesOf, sourcesOf } from './identity.js';
+import { indexNames } from './identity.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
-import { type PlannedRecord, type PlanOptions, plannedRecord } from './planned-record.js';
 import { type JobRecord, parseRecord } from './record.js';
 import {
   createTransition,
@@ -32,47 +24,6 @@ import {
   type TransitionReply,
   transitions,
 } from './transition.js';
-
-/** The outcome of an attempt for a registry that its job pushes to. */
-export interface RegistrySign {
-  /** `answered` also when the registry refused the push. */
-  readonly outcome: 'answered' | 'fault';
-  /** The host, as returned by `registryOfImage`. */
-  readonly host: string;
-}
-
-/** The final end of a job. */
-export type AttemptEnd = { readonly steps?: Attempt['steps'] } & AttemptOutcome;
-
-type AttemptOutcome =
-  | {
-      readonly state: 'succeeded';
-      readonly result: JobResult;
-      /** The base images; undefined when they could not be read. */
-      readonly baseImages?: readonly string[] | undefined;
-    }
-  | {
-      readonly state: 'failed' | 'canceled';
-      readonly error: JobError;
-      readonly registry?: RegistrySign | undefined;
-    };
-
-/** The reason to put a job back into the queue, and its delay. */
-export interface Requeue {
-  readonly code: ErrorCode;
-  readonly detail: string;
-  /** True when the attempt counts against the limit of attempts. */
-  readonly spent: boolean;
-  /** True when the record keeps the attempt. Default: `spent`. */
-  readonly listed?: boolean;
-  readonly delayMs: number;
-  /** True when no replica built the job, so that it is placed again. The record counts these. */
-  readonly placed?: boolean;
-  /** True when the builder died during the attempt, which counts towards quarantine. */
-  readonly died?: boolean;
-  readonly registry?: RegistrySign | undefined;
-  readonly steps?: Attempt['steps'];
-}
 
 /** `wait`: the job cannot run now, because another job pushes to one of its references or its record cannot be read. */
 export type AdmitReply =
@@ -142,66 +93,10 @@ export class JobStore {
    * record, or undefined for a job of a batch.
    */
   async create(id: string, spec: JobSpec, options: CreateOptions): Promise<JobRecord | undefined> {
-    // Each job of a batch has its own trace, linked to that of the batch: a trace with thousands of jobs is useless.
-    const begins = options.batch === undefined ? 'alone' : 'linked';
-    return await this.#tracing.span({ name: 'submit job', kind: 'producer', begins }, async (span) => {
-      const planned = options.planned ?? plannedRecord(spec, options);
-      const created = await this.#create(id, spec, { ...options, planned }, span.context);
-      span.set({
-        'messaging.system': 'slipway',
-        'messaging.operation.type': 'send',
-        'messaging.operation.name': 'submit',
-        'messaging.destination.name': 'builds',
-        'messaging.message.id': id,
-        'slipway.job.id': id,
-        'slipway.batch.id': options.batch,
-        'slipway.tenant': options.tenant.name,
-        'slipway.function': spec.function,
-        'slipway.image': spec.image,
-        'slipway.pool': planned.pool,
-        'slipway.parts': options.parts?.length,
-      });
-      return created;
+    return await createJob({
+      ...{ id, spec, options, transition: this.#transition, tracing: this.#tracing },
+      recordOf: (fields, values) => this.#recordOf(id, fields, values),
     });
-  }
-
-  async #create(
-    id: string,
-    spec: JobSpec,
-    options: CreateOptions & { readonly planned: PlannedRecord },
-    trace: TraceContext | undefined,
-  ): Promise<JobRecord | undefined> {
-    const { tenant, sealedCallbackSecret, batch, known = new Set<string>(), maxStoredBytes } = options;
-    const { pool, stored, text, parts, indexes, bytes } = options.planned;
-    const create = (values: readonly (readonly [string, string])[]) => {
-      const args = {
-        ...{ id, spec: text, secret: sealedCallbackSecret, tenant: tenant.name, weight: tenant.weight },
-        class: priorityClasses.indexOf(spec.priority),
-        expected: buildsLike(spec, { tenant, pool }),
-        build_key: buildKey(spec, pool),
-        reuse: spec.force ? 'force' : spec.skip_if_unchanged ? 'skip' : 'share',
-        ...{ batch, func: spec.function, pool, parts: parts?.parts, plan: parts?.plan, trace },
-        ...{ shared: stored.shared, limit: maxStoredBytes, sources: sourcesOf(spec), indexes: [...indexes] },
-        references: referencesOf(spec),
-        bytes: bytes + (sealedCallbackSecret?.length ?? 0),
-        values: values.flat(),
-      } as const;
-      return this.#transition(transitions.create, args, 'queue');
-    };
-    let reply = await create([...stored.values].filter(([hash]) => !known.has(hash)));
-    // The last job that listed one of the known values was removed meanwhile.
-    if (reply[0] === 'values_missing') reply = await create([...stored.values]);
-    const [outcome, detail] = reply;
-    if (outcome === 'full')
-      throw storedQuotaExceeded({ tenant: tenant.name, used: detail, bytes, maxStoredBytes });
-    for (const hash of stored.values.keys()) known.add(hash);
-    if (outcome === 'source_gone')
-      throw new SlipwayError('source_not_found', `The source ${detail} was removed.`);
-    if (outcome === 'closed') {
-      throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
-    }
-    if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
-    return batch === undefined ? await this.#recordOf(id, reply[1], reply[2]) : undefined;
   }
 
   /**
@@ -340,43 +235,13 @@ export class JobStore {
   }
 
   /** Ends the job. Returns false, and records nothing, when the token is stale or the job has ended. */
-  async finish(id: string, token: string, given: AttemptEnd): Promise<boolean> {
-    const end = 'error' in given ? { ...given, error: boundedError(given.error) } : given;
-    const ending =
-      end.state === 'succeeded'
-        ? ({
-            outcome: 'succeeded',
-            detail: '',
-            registry: 'answered',
-            field: 'result',
-            body: JSON.stringify(end.result),
-            base_images: JSON.stringify(end.baseImages),
-            cached_result: JSON.stringify({ ...end.result, cached: true, duration_ms: 0 }),
-          } as const)
-        : ({
-            outcome: end.error.code,
-            detail: end.error.detail,
-            registry: end.registry?.outcome,
-            registry_host: end.registry?.host,
-            field: 'error',
-            body: JSON.stringify({ ...end.error, log_tail: [] }),
-            ...tailOf(end.error),
-          } as const);
-    const steps = { steps: end.steps?.total, cached_steps: end.steps?.cached };
-    const args = { id, token, state: end.state, ...ending, ...steps };
-    return (await this.#transition(transitions.finish, args))[0] === 'ok';
+  async finish(id: string, token: string, end: AttemptEnd): Promise<boolean> {
+    return (await this.#transition(transitions.finish, { id, token, ...finishArgs(end) }))[0] === 'ok';
   }
 
   /** Puts the job back into the queue. Returns false when the token is stale or the job has ended. */
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
-    const { code, detail, spent, delayMs, registry, steps } = requeue;
-    const { listed = spent, died = false, placed = false } = requeue;
-    const args = {
-      ...{ id, token, outcome: code, detail: boundedDetail(detail), spent, listed, died, placed },
-      ...{ registry: registry?.outcome, registry_host: registry?.host },
-      ...{ delay_ms: Math.round(delayMs), max_lost: this.#quarantineAfter },
-      ...{ steps: steps?.total, cached_steps: steps?.cached },
-    };
+    const args = { id, token, ...requeueArgs(requeue), max_lost: this.#quarantineAfter };
     return (await this.#transition(transitions.requeue, args))[0] === 'ok';
   }
 
@@ -426,18 +291,6 @@ export class JobStore {
   }
 }
 
-interface CreateOptions extends PlanOptions {
-  /** The result of `plannedRecord` for the same spec and options. Default: `create` calls it. */
-  readonly planned?: PlannedRecord | undefined;
-  readonly sealedCallbackSecret?: string | undefined;
-  /** The batch that the job belongs to. The job waits until the batch is committed. */
-  readonly batch?: string | undefined;
-  /** Hashes of values that other jobs of the batch have stored. They are not sent again, and `create` adds those of this job. */
-  readonly known?: Set<string>;
-  /** Limit of the tenant's bytes in Redis. Default: no limit. */
-  readonly maxStoredBytes?: number | undefined;
-}
-
 function notStarted([outcome]: TransitionReply): 'wait' | 'terminal' | 'missing' {
   return outcome === 'missing' || outcome === 'wait' ? outcome : 'terminal';
 }
@@ -446,11 +299,4 @@ function pairs(flat: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {};
   for (let at = 0; at + 1 < flat.length; at += 2) fields[flat[at] as string] = flat[at + 1] as string;
   return fields;
-}
-
-/** Returns the end of the log of a failure as a value that the record refers to. */
-function tailOf({ log_tail }: JobError): { readonly log_tail_hash?: string; readonly log_tail?: string } {
-  if (log_tail.length === 0) return {};
-  const text = JSON.stringify(log_tail);
-  return { log_tail_hash: hash('sha256', text, 'base64url').slice(0, 32), log_tail: text };
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
-import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
+import { connectRedis, type Redis } from '@slipway/shared/redis';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type Lease, type ReplicaOutcome, SlotLedger, type SlotRequest } from './ledger.js';
-import { fleetCapacity, ReplicaRegistry, replicaId } from './registry.js';
-import { rendezvous } from './rendezvous.js';
+import type { Lease, ReplicaOutcome, SlotRequest } from './ledger.js';
+import { fleetCapacity, replicaId } from './registry.js';
+import { fleetOf } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -16,37 +16,9 @@ beforeAll(() => {
 });
 afterAll(() => cleanups.run(logger));
 
-async function fleet(limits: Record<string, number | undefined>) {
-  const keys = redisKeys(`ledger-${randomUUID()}`);
-  const registry = new ReplicaRegistry({ redis, keys });
-  const ledger = new SlotLedger({ redis, keys });
-  const urls = Object.keys(limits);
-  await registry.announce(urls.map((url) => ({ url, max: limits[url], pool: 'default', platforms: [] })));
-  const acquire = async (
-    preference = urls,
-    options: { suspect?: boolean; ttlMs?: number; home?: string; onlyHome?: boolean } = {},
-  ) => {
-    const { ttlMs = 60_000, suspect = false, ...rest } = options;
-    const [reply] = await ledger.acquire([{ id: randomUUID(), preference, suspect, ...rest }], ttlMs);
-    return reply?.lease;
-  };
-  const state = async (url: string) => {
-    const found = (await registry.list()).find((replica) => replica.url === url);
-    if (!found) throw new Error(`there is no replica ${url}`);
-    return found;
-  };
-  /** Takes all free slots. */
-  const fill = async () => {
-    const leases: Lease[] = [];
-    for (let lease = await acquire(); lease; lease = await acquire()) leases.push(lease);
-    return leases;
-  };
-  return { keys, registry, ledger, acquire, state, fill };
-}
-
 describe('the slot ledger', () => {
   it('never gives a replica more builds than its limit, however many requests come at once', async () => {
-    const { acquire, ledger } = await fleet({ a: 2, b: 3 });
+    const { acquire, ledger } = await fleetOf(redis, { a: 2, b: 3 });
     const leases = (await Promise.all(Array.from({ length: 40 }, () => acquire()))).filter(
       (lease) => lease !== undefined,
     );
@@ -58,7 +30,7 @@ describe('the slot ledger', () => {
   });
 
   it('gives many requests at once the same as one after another', async () => {
-    const { ledger, registry } = await fleet({ a: 1, b: 2 });
+    const { ledger, registry } = await fleetOf(redis, { a: 1, b: 2 });
     const want = (id: string, rest: Partial<SlotRequest> = {}) => ({
       id,
       preference: ['a', 'b'],
@@ -81,7 +53,7 @@ describe('the slot ledger', () => {
   });
 
   it('frees the slot of a lease that is not renewed, and keeps a renewed one', async () => {
-    const { acquire, ledger } = await fleet({ a: 2 });
+    const { acquire, ledger } = await fleetOf(redis, { a: 2 });
     const kept = await acquire(['a'], { ttlMs: 60 });
     await acquire(['a'], { ttlMs: 60 });
     expect(await acquire()).toBeUndefined();
@@ -91,7 +63,7 @@ describe('the slot ledger', () => {
   });
 
   it('does not renew expired leases', async () => {
-    const { acquire, ledger, keys } = await fleet({ a: 1 });
+    const { acquire, ledger, keys } = await fleetOf(redis, { a: 1 });
     const lease = await acquire(['a'], { ttlMs: 1 });
     await expect.poll(() => acquire()).toBeDefined();
     expect(await ledger.renew(lease ? [lease] : [], 60_000)).toEqual([lease?.id]);
@@ -99,7 +71,7 @@ describe('the slot ledger', () => {
   });
 
   it('follows the preference until a replica has more than its fair share', async () => {
-    const { acquire } = await fleet({ a: 4, b: 4 });
+    const { acquire } = await fleetOf(redis, { a: 4, b: 4 });
     const urls: (string | undefined)[] = [];
     for (let at = 0; at < 8; at++) urls.push((await acquire(['a', 'b']))?.url);
     expect(urls.slice(0, 2)).toEqual(['a', 'a']);
@@ -109,7 +81,7 @@ describe('the slot ledger', () => {
   });
 
   it('prefers the replica that has the layers, and takes no other with onlyHome while it is usable', async () => {
-    const { acquire, registry } = await fleet({ a: 1, b: 4 });
+    const { acquire, registry } = await fleetOf(redis, { a: 1, b: 4 });
     expect((await acquire(['a', 'b'], { home: 'b' }))?.url).toBe('a');
     const only = { home: 'a', onlyHome: true };
     expect(await acquire(['a', 'b'], only)).toBeUndefined();
@@ -122,13 +94,16 @@ describe('the slot ledger', () => {
     const want = (id: string, rest: Partial<SlotRequest> = {}): SlotRequest => ({
       ...{ id, preference: ['a', 'b'], suspect: false, needsIsolation: true, ...rest },
     });
-    const reply = async ({ ledger }: Awaited<ReturnType<typeof fleet>>, rest: Partial<SlotRequest> = {}) => {
+    const reply = async (
+      { ledger }: Awaited<ReturnType<typeof fleetOf>>,
+      rest: Partial<SlotRequest> = {},
+    ) => {
       const [found] = await ledger.acquire([want(randomUUID(), rest)], 60_000);
       return found?.lease ? found.lease.url : found?.lacking;
     };
 
     it.each(['buildkit', 'unreported'] as const)('takes a replica that is known to be %s', async (engine) => {
-      const made = await fleet({ a: 1, b: 9 });
+      const made = await fleetOf(redis, { a: 1, b: 9 });
       expect(await reply(made)).toBeUndefined();
       await made.registry.setEngine('a', 'buildah');
       expect(await reply(made)).toBeUndefined();
@@ -140,7 +115,7 @@ describe('the slot ledger', () => {
     });
 
     it('waits while an engine is unknown, and reports the lack when every replica has buildah', async () => {
-      const made = await fleet({ a: 1, b: 1 });
+      const made = await fleetOf(redis, { a: 1, b: 1 });
       await made.registry.setEngine('a', 'buildah');
       await made.registry.setEngine('b', 'unknown');
       expect(await reply(made)).toBeUndefined();
@@ -151,7 +126,7 @@ describe('the slot ledger', () => {
     });
 
     it('forgets the engine of a replica that is down, or that no worker asks any more', async () => {
-      const made = await fleet({ a: 9 });
+      const made = await fleetOf(redis, { a: 9 });
       expect(await made.registry.withoutEngine(['a'])).toEqual(['a']);
       await made.registry.setEngine('a', 'buildkit');
       expect(await made.registry.withoutEngine(['a'])).toEqual([]);
@@ -169,14 +144,17 @@ describe('the slot ledger', () => {
   });
 
   describe('for a build that needs a feature', () => {
-    const reply = async ({ ledger }: Awaited<ReturnType<typeof fleet>>, rest: Partial<SlotRequest> = {}) => {
+    const reply = async (
+      { ledger }: Awaited<ReturnType<typeof fleetOf>>,
+      rest: Partial<SlotRequest> = {},
+    ) => {
       const want = { preference: ['a', 'b'], suspect: false, needsFeature: 'build-options' as const };
       const [found] = await ledger.acquire([{ id: randomUUID(), ...want, ...rest }], 60_000);
       return found?.lease ? found.lease.url : found?.lacking;
     };
 
     it('takes a replica that reported the feature, and waits while another may have it', async () => {
-      const made = await fleet({ a: 1, b: 9 });
+      const made = await fleetOf(redis, { a: 1, b: 9 });
       expect(await reply(made)).toBeUndefined();
       await made.registry.setEngine('a', 'unreported', []);
       expect([(await made.state('a')).features, (await made.state('b')).features]).toEqual([[], undefined]);
@@ -189,7 +167,7 @@ describe('the slot ledger', () => {
     });
 
     it('reports the lack when no replica has the feature, and forgets the feature with the engine', async () => {
-      const made = await fleet({ a: 9, b: 9 });
+      const made = await fleetOf(redis, { a: 9, b: 9 });
       await made.registry.setEngine('a', 'unreported', []);
       await made.registry.setEngine('b', 'buildkit', []);
       expect(await reply(made)).toBe('feature');
@@ -204,7 +182,7 @@ describe('the slot ledger', () => {
     });
 
     it('takes no replica that has only the feature when isolation is needed too', async () => {
-      const made = await fleet({ a: 9, b: 9 });
+      const made = await fleetOf(redis, { a: 9, b: 9 });
       await made.registry.setEngine('a', 'buildah', ['build-options']);
       await made.registry.setEngine('b', 'buildkit', []);
       expect(await reply(made, { needsIsolation: true })).toBe('feature');
@@ -217,7 +195,7 @@ describe('the slot ledger', () => {
   });
 
   it('never puts two suspects on one replica', async () => {
-    const { acquire } = await fleet({ a: 4, b: 4 });
+    const { acquire } = await fleetOf(redis, { a: 4, b: 4 });
     const suspects = [
       await acquire(undefined, { suspect: true }),
       await acquire(undefined, { suspect: true }),
@@ -233,7 +211,7 @@ describe('the slot ledger', () => {
     ['broken', false],
     ['draining', false],
   ] as const)('gives a replica that is %s builds: %s', async (readiness, takes) => {
-    const { acquire, registry, keys, state } = await fleet({ a: 1 });
+    const { acquire, registry, keys, state } = await fleetOf(redis, { a: 1 });
     await registry.setReadiness('a', readiness, 'why');
     expect(await state('a')).toMatchObject({ health: 'up', readiness, readinessReason: 'why' });
     expect(fleetCapacity(await registry.list())).toBe(takes ? 1 : 0);
@@ -245,7 +223,7 @@ describe('the slot ledger', () => {
   });
 
   it('skips replicas that drain or are down', async () => {
-    const { acquire, registry } = await fleet({ a: 1, b: 1 });
+    const { acquire, registry } = await fleetOf(redis, { a: 1, b: 1 });
     expect(await registry.setDraining(replicaId('a'), true)).toBe(true);
     expect((await acquire(['a', 'b']))?.url).toBe('b');
     await registry.setDraining(replicaId('a'), false);
@@ -254,119 +232,6 @@ describe('the slot ledger', () => {
     await registry.setHealth('a', 'up');
     expect((await acquire())?.url).toBe('a');
     expect(await registry.setDraining('rep_unknown', true)).toBe(false);
-  });
-});
-
-describe('a limit that is not configured', () => {
-  it('is learned exactly from refusals, and not tried again at once', async () => {
-    const { fill, ledger, state } = await fleet({ a: undefined });
-    const truth = 2;
-    for (let round = 0; round < 10; round++) {
-      const leases = await fill();
-      for (const [at, lease] of leases.entries()) {
-        await ledger.free(lease, at < truth ? 'ok' : 'busy');
-      }
-    }
-    expect(await state('a')).toMatchObject({ limit: truth, refusals: 2 });
-  });
-
-  it('grows while the replica takes all builds', async () => {
-    const { fill, ledger, state } = await fleet({ a: undefined });
-    for (let round = 0; round < 40; round++) for (const lease of await fill()) await ledger.free(lease, 'ok');
-    expect((await state('a')).limit).toBe(16);
-  });
-
-  it('is not lowered by one refusal of a number that the replica has taken before', async () => {
-    const { fill, acquire, ledger, state } = await fleet({ a: 3 });
-    for (const lease of await fill()) await ledger.free(lease, 'ok');
-    const end = async (outcome: ReplicaOutcome) => {
-      const lease = await acquire();
-      if (lease) await ledger.free(lease, outcome);
-    };
-    await end('busy');
-    await end('busy');
-    await end('ok');
-    await end('busy');
-    expect((await state('a')).limit).toBe(3);
-  });
-});
-
-describe('a circuit', () => {
-  const opened = async () => {
-    const made = await fleet({ a: 4 });
-    const changes: (string | undefined)[] = [];
-    for (let at = 0; at < 3; at++) {
-      const lease = await made.acquire();
-      if (lease) changes.push(await made.ledger.free(lease, 'fault'));
-    }
-    expect(changes).toEqual([undefined, undefined, 'opened']);
-    /** Ends the time for which the circuit is open. */
-    const elapse = () => redis.hset(made.keys.replica('a'), 'open_until', 1);
-    return { ...made, elapse };
-  };
-
-  it('opens after three faults in a row, then takes one probe, which closes it', async () => {
-    const { acquire, ledger, state, elapse, registry } = await opened();
-    expect(await acquire()).toBeUndefined();
-    expect((await state('a')).circuit).toBe('open');
-    expect(fleetCapacity(await registry.list())).toBe(0);
-    await elapse();
-    const probe = await acquire();
-    expect(probe).toBeDefined();
-    expect(await acquire()).toBeUndefined();
-    expect((await state('a')).circuit).toBe('probing');
-    expect(probe && (await ledger.free(probe, 'ok'))).toBe('closed');
-    expect((await state('a')).circuit).toBe('closed');
-    expect(await acquire()).toBeDefined();
-  });
-
-  it('opens again, for longer, when the probe fails', async () => {
-    const { acquire, ledger, state, elapse, keys } = await opened();
-    const first = Number(await redis.hget(keys.replica('a'), 'open_until'));
-    await elapse();
-    const probe = await acquire();
-    if (probe) await ledger.free(probe, 'fault');
-    expect((await state('a')).circuit).toBe('open');
-    expect(Number(await redis.hget(keys.replica('a'), 'open_until'))).toBeGreaterThan(first);
-  });
-
-  it('opens at the first report of a dead engine, and is probed at once when the replica is ready again', async () => {
-    const { acquire, ledger, state, registry, keys } = await fleet({ a: 4 });
-    const leases = [await acquire(), await acquire()];
-    const changes = [];
-    for (const lease of leases) changes.push(lease && (await ledger.free(lease, 'broken')));
-    expect(changes).toEqual(['opened', undefined]);
-    expect(await state('a')).toMatchObject({ circuit: 'open', faults: 2 });
-    expect(await redis.hget(keys.replica('a'), 'opens')).toBe('1');
-    await registry.setReadiness('a', 'broken');
-    expect((await state('a')).circuit).toBe('open');
-    expect(await registry.setReadiness('a', 'ready')).toBe('broken');
-    expect((await state('a')).circuit).toBe('probing');
-    expect(await acquire()).toBeDefined();
-    expect(await acquire()).toBeUndefined();
-  });
-
-  it('stays closed while a replica drains, although the replica gets no builds', async () => {
-    const { acquire, ledger, state, registry } = await fleet({ a: 4 });
-    for (let at = 0; at < 4; at++) {
-      const lease = await acquire();
-      if (lease) await ledger.free(lease, 'draining');
-      await registry.setReadiness('a', 'ready');
-    }
-    expect(await state('a')).toMatchObject({ circuit: 'closed', faults: 0 });
-    const lease = await acquire();
-    if (lease) await ledger.free(lease, 'draining');
-    expect(await acquire()).toBeUndefined();
-    expect((await state('a')).readiness).toBe('draining');
-  });
-
-  it('is not opened by faults with successes between them', async () => {
-    const { acquire, ledger, state } = await fleet({ a: 1 });
-    for (const outcome of ['fault', 'fault', 'ok', 'fault', 'fault', 'ok'] as const) {
-      const lease = await acquire();
-      if (lease) await ledger.free(lease, outcome);
-    }
-    expect((await state('a')).circuit).toBe('closed');
   });
 });
 
@@ -386,7 +251,7 @@ describe('any interleaving of operations on the ledger', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const limits: Record<string, number> = { a: 2, b: 3 };
-        const { acquire, ledger, registry, state } = await fleet(limits);
+        const { acquire, ledger, registry, state } = await fleetOf(redis, limits);
         const held: Lease[] = [];
         for (const each of steps) {
           if (each.kind === 'acquire') {
@@ -416,31 +281,5 @@ describe('any interleaving of operations on the ledger', () => {
       }),
       { numRuns: 40 },
     );
-  });
-});
-
-describe('the order of nodes for a key', () => {
-  const nodes = ['a', 'b', 'c', 'd'];
-
-  it('is the same in every process, and the loss of a node moves only its keys', () => {
-    fc.assert(
-      fc.property(fc.string(), fc.constantFrom(...nodes), (key, lost) => {
-        const order = rendezvous(key, nodes);
-        expect(rendezvous(key, nodes.toReversed())).toEqual(order);
-        expect(
-          rendezvous(
-            key,
-            nodes.filter((node) => node !== lost),
-          ),
-        ).toEqual(order.filter((node) => node !== lost));
-      }),
-    );
-  });
-
-  it('spreads keys evenly', () => {
-    const firsts = Array.from({ length: 4_000 }, (_unused, at) => rendezvous(`r.example/fn-${at}`, nodes)[0]);
-    for (const node of nodes) {
-      expect(Math.abs(firsts.filter((first) => first === node).length - 1_000)).toBeLessThan(150);
-    }
   });
 });
