@@ -1,12 +1,13 @@
 import { DiskFloor, diskSpace } from '@slipway/shared/blobs';
 import { openSetting } from '@slipway/shared/config';
+import { SlipwayError } from '@slipway/shared/errors';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { serviceServers } from '@slipway/shared/http';
 import type { Component, ServiceDeps } from '@slipway/shared/lifecycle';
 import { noTracing } from '@slipway/shared/tracing';
 import { Slots } from './builds/slots.js';
 import { WorkDir } from './builds/work-dir.js';
-import { type BuilderServiceConfig, shownSettings } from './config.js';
+import { type BuilderServiceConfig, shownSettings, warningsOf } from './config.js';
 import { Drain } from './drain.js';
 import { chooseEngine } from './engines/choose.js';
 import type { BuildEngine } from './engines/engine.js';
@@ -14,9 +15,7 @@ import { EngineWatch } from './engines/watch.js';
 import { createApp } from './http/app.js';
 import { drainingServer } from './http/draining-server.js';
 import { createMetrics } from './metrics.js';
-import { createReadiness } from './readiness.js';
 import { requireMemory } from './secrets/memory.js';
-import { warningsOf } from './warnings.js';
 
 interface BuilderDeps extends ServiceDeps<BuilderServiceConfig> {
   /** Receives the bound port. */
@@ -73,7 +72,12 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   for (const warning of warnings) logger.warn(warning);
   const servers = serviceServers({
     ...{ config, logger, registry: metrics.registry },
-    ready: createReadiness({ watch, slots, drain }),
+    async ready() {
+      if (drain.begun.aborted) throw new SlipwayError('builder_draining');
+      if (watch.fault) throw watch.fault;
+      if (slots.isFull) throw new SlipwayError('builder_busy');
+      await watch.ready();
+    },
     readyAliases: ['/ready'],
     warnings: () => warnings,
     create(listen, health) {

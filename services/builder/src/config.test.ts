@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
-import { Fields } from '@slipway/shared/config';
+import { Fields, Secret } from '@slipway/shared/config';
 import { generateKeyPair } from '@slipway/shared/sealing';
 import { badPayloadSettings, describeSettings, settingsRead } from '@slipway/shared/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { builderConfig, loadConfig } from './config.js';
+import { builderConfig, loadConfig, warningsOf } from './config.js';
 
 const least = { PAYLOAD_SECRET: 'x' };
 
@@ -172,4 +172,28 @@ describeSettings({
     const ofChart = settingsRead(loadConfig, env);
     return [...ofChart, ...settingsRead((watched) => builderConfig(new Fields(watched), {}), env)];
   },
+});
+
+describe('warnings', () => {
+  const good = {
+    payloadSecret: new Secret('x'),
+    insecureRegistries: ['registry:5000'],
+  };
+
+  test.each([
+    ['nothing', {}, undefined],
+    ['signatures that are not checked', { payloadSecret: undefined }, 'signatures are not checked'],
+    ['every registry being insecure', { insecureRegistries: ['*'] }, 'plain http'],
+  ])('of %s', (_what, changed, warning) => {
+    const warnings = warningsOf({
+      config: { ...good, ...changed },
+      engine: { warnings: [] },
+    });
+    expect(warnings).toEqual(warning === undefined ? [] : [expect.stringContaining(warning)]);
+  });
+
+  test('of the engine are among them', () => {
+    const engine = { warnings: ['buildah 1.28.2 is old'] };
+    expect(warningsOf({ config: good, engine })).toEqual(['buildah 1.28.2 is old']);
+  });
 });

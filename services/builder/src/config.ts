@@ -14,6 +14,7 @@ import { type EngineName, parseImageReference } from '@slipway/shared/contracts'
 import { type RegistrySettings, registrySettings } from '@slipway/shared/docker-config';
 import { type PayloadBounds, payloadBounds } from '@slipway/shared/function-builder';
 import { withChartNames } from './chart-names.js';
+import type { BuildEngine } from './engines/engine.js';
 import { type EngineConfig, engineConfig } from './engines/engines.js';
 import { KeyRing } from './secrets/key-ring.js';
 
@@ -110,6 +111,25 @@ export function shownSettings(config: BuilderServiceConfig, engine: EngineName):
     work_dir: config.workDir,
     shutdown_grace_ms: config.shutdownGraceMs,
   };
+}
+
+interface WarningOptions {
+  readonly config: Pick<BuilderServiceConfig, 'payloadSecret' | 'insecureRegistries'>;
+  readonly engine: Pick<BuildEngine, 'warnings'>;
+}
+
+/** Returns warnings about dangerous settings. The service logs them at start, and readiness lists them while it runs. */
+export function warningsOf({ config, engine }: WarningOptions): string[] {
+  const { payloadSecret, insecureRegistries } = config;
+  return [
+    ...(payloadSecret === undefined
+      ? [
+          'DISABLE_HMAC is on: signatures are not checked, so every client that reaches this port can build and push',
+        ]
+      : []),
+    ...(insecureRegistries.includes('*') ? ['every registry may be spoken to over plain http'] : []),
+    ...engine.warnings,
+  ];
 }
 
 function keyRing(fields: Fields): KeyRing | undefined {

@@ -24,10 +24,10 @@ function setUp(times = 4) {
     await settled();
     return { done: () => done, growing };
   };
-  const makeSuspect = (network: string) => {
+  const penalize = (network: string) => {
     for (let n = 0; n < 30; n++) begin(network).end('wrong');
   };
-  return { clock, payloads, begin, grows, makeSuspect };
+  return { clock, payloads, begin, grows, penalize };
 }
 
 describe('unverified payloads', () => {
@@ -57,8 +57,8 @@ describe('unverified payloads', () => {
   });
 
   it('arrive one at a time from networks with many wrong signatures, and are still accepted', async () => {
-    const { payloads, begin, grows, makeSuspect } = setUp();
-    makeSuspect('bad');
+    const { payloads, begin, grows, penalize } = setUp();
+    penalize('bad');
     expect(payloads.retryAfter('bad')).toBeGreaterThan(0);
     expect(payloads.retryAfter('good')).toBe(0);
     const [first, second] = [begin('bad'), begin('bad')];
@@ -113,8 +113,8 @@ describe('unverified payloads', () => {
   });
 
   it('can leave while they wait', async () => {
-    const { begin, grows, makeSuspect } = setUp();
-    makeSuspect('bad');
+    const { begin, grows, penalize } = setUp();
+    penalize('bad');
     const first = begin('bad');
     await first.grow(1);
     const leave = new AbortController();

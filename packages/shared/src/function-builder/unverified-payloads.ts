@@ -42,7 +42,8 @@ const minuteMs = 60_000;
 /** The minimum pace of a payload that others wait for, and the time before it is measured. */
 const busyBytesPerSecond = 256 * 1024;
 const busyGraceMs = 10_000;
-const suspectGraceMs = 3_000;
+/** The same for payloads of penalized networks. */
+const penalizedGraceMs = 3_000;
 const lookEveryMs = 1_000;
 
 /**
@@ -51,7 +52,7 @@ const lookEveryMs = 1_000;
  *
  * The room has three parts. Most of it is common, and one network gets at most half of it. A second part, as large as the largest
  * payload, is reserved for the oldest payload. That payload can always arrive completely, so half-received payloads never
- * deadlock. A third part of the same size is for networks that sent too many wrong signatures: their payloads arrive one at a
+ * deadlock. A third part of the same size is for penalized networks, which sent too many wrong signatures. Their payloads arrive one at a
  * time, and never use the room of others.
  */
 export class UnverifiedPayloads {
@@ -67,7 +68,7 @@ export class UnverifiedPayloads {
 
   /** Returns seconds until a network no longer counts as one with too many wrong signatures; 0 for others. */
   retryAfter(network: string): number {
-    if (!this.#isSuspect(network)) return 0;
+    if (!this.#isPenalized(network)) return 0;
     return Math.max(1, Math.ceil(this.#wrong.getRemainingTTL(network) / 1_000));
   }
 
@@ -116,9 +117,9 @@ export class UnverifiedPayloads {
   /** Grows the payloads that there is room for, the oldest first. */
   #serve(): void {
     const { totalBytes, maxPayloadBytes } = this.#options;
-    const { firsts, common, suspects, byNetwork } = this.#held();
+    const { firsts, common, penalizedBytes, byNetwork } = this.#held();
     // Bytes that arrived before their network exceeded the limit of wrong signatures.
-    let taken = common + Math.max(0, suspects - maxPayloadBytes);
+    let taken = common + Math.max(0, penalizedBytes - maxPayloadBytes);
     const most = totalBytes - 2 * maxPayloadBytes;
     let blocked = false;
     for (const holder of this.#holders) {
@@ -127,7 +128,7 @@ export class UnverifiedPayloads {
       const more = waiting.bytes - holder.bytes;
       if (!firsts.has(holder)) {
         const own = byNetwork.get(network) ?? 0;
-        if (this.#isSuspect(network) || taken + more > most || own + more > most / 2) {
+        if (this.#isPenalized(network) || taken + more > most || own + more > most / 2) {
           blocked = true;
           waiting.isBlocked = true;
           continue;
@@ -157,33 +158,34 @@ export class UnverifiedPayloads {
     const firsts = new Set<Holder>();
     const byNetwork = new Map<string, number>();
     let oldest: Holder | undefined;
-    let suspect: Holder | undefined;
+    let penalized: Holder | undefined;
     let common = 0;
-    let suspects = 0;
+    let penalizedBytes = 0;
     for (const holder of this.#holders) {
-      if (this.#isSuspect(holder.network)) {
+      if (this.#isPenalized(holder.network)) {
         // A payload that holds bytes continues. Otherwise the newest wins, so that a valid payload does not wait for all that piled up before it.
         const mayHold = holder.bytes > 0 || holder.waiting !== undefined;
-        if (mayHold && (!suspect || suspect.bytes === 0)) suspect = holder;
-        suspects += holder.bytes;
+        if (mayHold && (!penalized || penalized.bytes === 0)) penalized = holder;
+        penalizedBytes += holder.bytes;
       } else if (oldest) {
         common += holder.bytes;
         byNetwork.set(holder.network, (byNetwork.get(holder.network) ?? 0) + holder.bytes);
       } else oldest = holder;
     }
-    for (const first of [oldest, suspect]) if (first) firsts.add(first);
-    return { firsts, common, suspects, byNetwork };
+    for (const first of [oldest, penalized]) if (first) firsts.add(first);
+    return { firsts, common, penalizedBytes, byNetwork };
   }
 
   /** Ends payloads that are slow while others wait for their room. */
   #look(): void {
     const now = this.#options.now();
-    for (const isSuspect of [false, true]) {
-      const all = [...this.#holders].filter(({ network }) => this.#isSuspect(network) === isSuspect);
+    for (const isPenalized of [false, true]) {
+      const all = [...this.#holders].filter(({ network }) => this.#isPenalized(network) === isPenalized);
       if (!all.some(({ waiting }) => waiting)) continue;
       for (const holder of all) {
         const ms = now - holder.mark.ms;
-        if (holder.waiting || holder.bytes === 0 || ms < (isSuspect ? suspectGraceMs : busyGraceMs)) continue;
+        if (holder.waiting || holder.bytes === 0 || ms < (isPenalized ? penalizedGraceMs : busyGraceMs))
+          continue;
         const isSlow = holder.bytes - holder.mark.bytes < (busyBytesPerSecond * ms) / 1_000;
         if (!isSlow) this.#setMark(holder);
         else holder.stop(new SlipwayError('body_too_slow', 'Others wait for the room that this body holds.'));
@@ -196,7 +198,7 @@ export class UnverifiedPayloads {
     this.#looking = undefined;
   }
 
-  #isSuspect(network: string): boolean {
+  #isPenalized(network: string): boolean {
     return (this.#wrong.get(network)?.count ?? 0) >= wrongPerMinute;
   }
 

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,7 +17,6 @@ import {
 import { type ApiCalls, createApiCalls } from './api-calls.js';
 import { type Member, startMember } from './member.js';
 import type { Fleet, FleetOptions, ReplicaOptions } from './options.js';
-import { lastingPort } from './port.js';
 
 const redisPrefix = 'slipway';
 /** Longer than the default grace time of the services. */
@@ -202,4 +203,30 @@ async function uploadSource(calls: ApiCalls, folder: string): Promise<string> {
   });
   if (answer.status !== 201) throw new Error(`the source was answered with ${answer.status}`);
   return (answer.body as { digest: string }).digest;
+}
+
+const lowestPort = 10_000;
+const highestPort = 32_000;
+const givenPorts = new Set<number>();
+
+/**
+ * A free TCP port of 127.0.0.1 below those that outgoing connections take, so that it is still free when a process
+ * that was killed is started on it again. No port is given twice.
+ */
+async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = lowestPort + Math.floor(Math.random() * (highestPort - lowestPort));
+    if (givenPorts.has(port)) continue;
+    givenPorts.add(port);
+    const server = createServer();
+    try {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    } finally {
+      server.close();
+    }
+  }
 }

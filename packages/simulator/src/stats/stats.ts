@@ -47,7 +47,7 @@ export interface StatsSnapshot {
 type End = 'succeeded' | 'failed' | 'aborted';
 type Refusal = 'busy' | 'draining' | 'bad_signatures' | 'bad_payloads';
 
-interface Tally {
+interface Counters {
   readonly counts: Record<End | Refusal | 'begun', number>;
   readonly images: Map<string, ImageStats>;
   readonly faults: Map<FaultName, number>;
@@ -61,7 +61,7 @@ interface Tally {
   lastEndedAt: number | null;
 }
 
-const emptyTally = (concurrency: number): Tally => ({
+const emptyCounters = (concurrency: number): Counters => ({
   counts: {
     begun: 0,
     succeeded: 0,
@@ -88,7 +88,7 @@ const emptyTally = (concurrency: number): Tally => ({
 export class Stats {
   readonly #limit: number;
   #concurrency = 0;
-  #tally = emptyTally(0);
+  #counters = emptyCounters(0);
 
   constructor({ limit }: { readonly limit: number }) {
     this.#limit = limit;
@@ -100,12 +100,12 @@ export class Stats {
 
   /** Counts from nothing again; what is in hand stays so. */
   reset(): void {
-    this.#tally = emptyTally(this.#concurrency);
+    this.#counters = emptyCounters(this.#concurrency);
   }
 
   arrived(): void {
     this.#concurrency++;
-    this.#tally.maxConcurrency = Math.max(this.#tally.maxConcurrency, this.#concurrency);
+    this.#counters.maxConcurrency = Math.max(this.#counters.maxConcurrency, this.#concurrency);
   }
 
   left(): void {
@@ -113,18 +113,18 @@ export class Stats {
   }
 
   refused(why: Refusal): void {
-    this.#tally.counts[why]++;
+    this.#counters.counts[why]++;
   }
 
   fault(name: FaultName): void {
-    this.#tally.faults.set(name, (this.#tally.faults.get(name) ?? 0) + 1);
+    this.#counters.faults.set(name, (this.#counters.faults.get(name) ?? 0) + 1);
   }
 
   begun(image: string, options: RecordedOptions = {}): void {
-    const tally = this.#tally;
-    tally.counts.begun++;
-    tally.lastBegunAt = Date.now();
-    tally.firstBegunAt ??= tally.lastBegunAt;
+    const counters = this.#counters;
+    counters.counts.begun++;
+    counters.lastBegunAt = Date.now();
+    counters.firstBegunAt ??= counters.lastBegunAt;
     const counted = this.#image(image);
     counted.begun++;
     // Images that differ in number alone take no more memory for it.
@@ -133,21 +133,21 @@ export class Stats {
 
   /** Milliseconds that a build took, and how many times too long that was. */
   slept(ms: number, factor: number): void {
-    const tally = this.#tally;
-    tally.sleptMs += ms;
-    tally.workMs += ms / factor;
-    tally.longestMs = Math.max(tally.longestMs, ms);
-    tally.longestWorkMs = Math.max(tally.longestWorkMs, ms / factor);
+    const counters = this.#counters;
+    counters.sleptMs += ms;
+    counters.workMs += ms / factor;
+    counters.longestMs = Math.max(counters.longestMs, ms);
+    counters.longestWorkMs = Math.max(counters.longestWorkMs, ms / factor);
   }
 
   ended(image: string, end: End): void {
-    this.#tally.counts[end]++;
-    this.#tally.lastEndedAt = Date.now();
+    this.#counters.counts[end]++;
+    this.#counters.lastEndedAt = Date.now();
     if (end === 'succeeded') this.#image(image).succeeded++;
   }
 
   #image(image: string): ImageStats {
-    const { images } = this.#tally;
+    const { images } = this.#counters;
     const known = images.get(image);
     if (known) return known;
     const added = { begun: 0, succeeded: 0 };
@@ -156,21 +156,21 @@ export class Stats {
   }
 
   snapshot(): StatsSnapshot {
-    const tally = this.#tally;
+    const counters = this.#counters;
     return {
       limit: this.#limit,
       concurrency: this.#concurrency,
-      max_concurrency: tally.maxConcurrency,
-      ...tally.counts,
-      faults: Object.fromEntries(tally.faults),
-      slept_ms: tally.sleptMs,
-      longest_ms: tally.longestMs,
-      work_ms: tally.workMs,
-      longest_work_ms: tally.longestWorkMs,
-      first_begun_at: tally.firstBegunAt,
-      last_begun_at: tally.lastBegunAt,
-      last_ended_at: tally.lastEndedAt,
-      images: Object.fromEntries(tally.images),
+      max_concurrency: counters.maxConcurrency,
+      ...counters.counts,
+      faults: Object.fromEntries(counters.faults),
+      slept_ms: counters.sleptMs,
+      longest_ms: counters.longestMs,
+      work_ms: counters.workMs,
+      longest_work_ms: counters.longestWorkMs,
+      first_begun_at: counters.firstBegunAt,
+      last_begun_at: counters.lastBegunAt,
+      last_ended_at: counters.lastEndedAt,
+      images: Object.fromEntries(counters.images),
     };
   }
 }

@@ -2,7 +2,6 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { shown } from '../refusals.js';
 import { PatternSyntaxError } from './char-class.js';
 import type { StepCounter } from './expression.js';
-import { cleanPath, trimSpace } from './go-text.js';
 import { IgnorePattern } from './pattern.js';
 
 /** Limits on the cost of a file. Docker has other limits, or none. */
@@ -19,6 +18,11 @@ export const ignoreLimits = {
   /** Maximum of steps for all paths together. */
   steps: 2_000_000_000,
 } as const;
+
+/** The characters that Go's `strings.TrimSpace` removes: U+0085 and U+FEFF differ from `String.prototype.trim`. */
+const space = '[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+const leading = new RegExp(`^${space}+`);
+const isSpace = new RegExp(`^${space}$`);
 
 /** The patterns that match a folder, as input for its content. */
 export type FolderMatches = Uint8Array;
@@ -145,4 +149,27 @@ function patternOf(line: string): string {
   if (text !== '') text = cleanPath(text).replace(/^\/(?=.)/s, '');
   const read = trimSpace(isException ? `!${text}` : text);
   return read === '' ? '' : cleanPath(read);
+}
+
+/** Returns the text without white space around it, as Go's `strings.TrimSpace` does. */
+function trimSpace(text: string): string {
+  let end = text.length;
+  // A loop from the end: a regular expression would restart at each run of spaces.
+  while (end > 0 && isSpace.test(text[end - 1] ?? '')) end--;
+  return text.slice(0, end).replace(leading, '');
+}
+
+/** Returns the shortest equivalent path, as Go's `filepath.Clean` does on Linux. */
+function cleanPath(path: string): string {
+  const isRooted = path.startsWith('/');
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') parts.push(part);
+    else if (parts.length > 0 && parts.at(-1) !== '..') parts.pop();
+    else if (!isRooted) parts.push('..');
+  }
+  const joined = parts.join('/');
+  if (isRooted) return `/${joined}`;
+  return joined === '' ? '.' : joined;
 }

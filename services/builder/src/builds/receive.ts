@@ -11,9 +11,8 @@ import {
 import type { Tracing } from '@slipway/shared/tracing';
 import { findDockerfile, folderContext } from '@slipway/source';
 import { mustLoadFrontend } from '../frontend/allowlist.js';
-import { spoolVerified } from '../intake/spool.js';
-
 import { unpackPayload } from '../unpack/unpack.js';
+import { writeVerified } from './verified-payload.js';
 
 export interface ReceiveLimits {
   readonly maxSourceBytes: number;
@@ -65,7 +64,7 @@ export async function receiveBuild(options: ReceiveOptions): Promise<ReceivedBui
   const file = join(folder, 'payload.tar');
   const contextDir = join(folder, 'context');
   const bytes = await tracing.span({ name: 'receive payload' }, () =>
-    spoolVerified({ ...options, file, maxBytes: limits.maxSourceBytes }),
+    writeVerified({ ...options, file, maxBytes: limits.maxSourceBytes }),
   );
   const unpacked = await tracing.span({ name: 'unpack' }, () =>
     unpackPayload({

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { makeFolder } from '@slipway/shared/folders';
 
 /**
- * The folder that spooled and unpacked sources live in. Each process has a part of its own there, named after its
+ * The folder that received and unpacked sources live in. Each process has a part of its own there, named after its
  * process id, so that a new one can clear what a crashed one left. All processes that share the folder must see each
  * other's process ids.
  */

@@ -82,7 +82,7 @@ export interface EngineContext {
   readonly insecureRegistries: readonly string[];
   /** The folder that holds `config.json` with the registry credentials, if there is one. */
   readonly dockerConfig: string;
-  /** Environment of the child processes; see `engineEnvironment`. */
+  /** Environment of the child processes: an allowlist of the builder's own. */
   readonly env: Readonly<Record<string, string>>;
   /** Environment of credential helpers alone; see `helperEnvironment`. */
   readonly helperEnv: Readonly<Record<string, string>>;

@@ -1,9 +1,10 @@
 import { builderFeatures, engineHeader, featuresHeader } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { notFoundHandler, problemHandler, securityHeaders } from '@slipway/shared/http';
-import express, { type Express, type Router } from 'express';
+import { sealingAlgorithm } from '@slipway/shared/sealing';
+import express, { type Express, type RequestHandler, type Router } from 'express';
+import type { KeyRing } from '../secrets/key-ring.js';
 import { type BuildRouteOptions, buildRoute } from './build-route.js';
-import { publicKeyRoute } from './public-key-route.js';
 
 interface AppOptions extends BuildRouteOptions {
   readonly health: Router;
@@ -28,4 +29,13 @@ export function createApp(options: AppOptions): Express {
   app.use(notFoundHandler);
   app.use(problemHandler(logger));
   return app;
+}
+
+/** `GET /publickey` of the Function Builder API: the key to seal build secrets with. */
+function publicKeyRoute(keyRing: KeyRing | undefined): RequestHandler {
+  return (_req, res) => {
+    if (!keyRing) throw new SlipwayError('not_found', 'This builder has no key for build secrets.');
+    const { keyId, publicKey } = keyRing.current;
+    res.json({ key_id: keyId, algorithm: sealingAlgorithm, public_key: publicKey });
+  };
 }

@@ -20,7 +20,7 @@ export interface StartedService {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
   readonly port: number;
-  /** Where the spooled and unpacked sources live. */
+  /** Where the received and unpacked sources live. */
   readonly workDir: string;
   /** Returns the service's log. */
   log(): string;

@@ -11,8 +11,8 @@ import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.j
 import { pushOnbuildBase } from '../../testing/onbuild-base.js';
 import { processesWith } from '../../testing/processes.js';
 import { ownPlatform } from '../platform.js';
+import { registryPolicy } from './config-files.js';
 import { cgroupParentOf, ownedContainers } from './containers.js';
-import { registryPolicy } from './policy.js';
 
 describe.runIf(isTested('buildah'))('buildah', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -21,19 +21,17 @@ import {
   ownImagesPolicy,
   policyFile,
   registriesFile,
+  secretOptions,
 } from './commands.js';
+import { registriesConf, registryPolicy, writeHelpers } from './config-files.js';
 import { ownedContainers } from './containers.js';
 import { baseImages, checkTriggers } from './dockerfile/images.js';
 import { mayMount } from './dockerfile/layers.js';
 import { withAbsoluteTargets } from './dockerfile/mount-targets.js';
-import { writeHelpers } from './helpers.js';
 import { contextArguments, dockerfileOf, removeIgnored } from './ignored.js';
 import { BuildahLog } from './log.js';
 import { writeOciImage } from './oci-image.js';
-import { registryPolicy } from './policy.js';
-import { registriesConf } from './registries-conf.js';
-import { secretOptions } from './secrets.js';
-import { Turns } from './turns.js';
+import { SharedExclusiveLock } from './shared-exclusive-lock.js';
 import { isIsolated, minimumVersion, readsHeredocs, versionOf } from './version.js';
 
 interface BuildahOptions extends Omit<EngineContext, 'configDir' | 'takesSecrets'> {
@@ -54,7 +52,7 @@ export class BuildahEngine implements BuildEngine {
   readonly loadsFrontends = false;
   readonly #options: BuildahOptions;
   /** Steps of builds at the same time can look into each other, so one that has secrets runs alone. */
-  readonly #turns = new Turns();
+  readonly #steps = new SharedExclusiveLock();
   #containersFolder: string | undefined;
   #version: string | undefined;
   #policy = '';
@@ -162,8 +160,8 @@ export class BuildahEngine implements BuildEngine {
         const layers = `--layers=${mayCache && !request.options.noCache}`;
         const args = [...fixedArguments, layers, ...given, '--', request.contextDir];
         const build = { ...step, stage: 'build', args } as const;
-        await this.#turns.take({
-          alone: isSecret,
+        await this.#steps.hold({
+          exclusive: isSecret,
           signal,
           onWait: () =>
             onLog(statusLine(new Date(), 'waiting for other builds: one that has secrets runs alone')),

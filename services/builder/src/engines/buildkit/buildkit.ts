@@ -5,15 +5,14 @@ import { errorRow, SlipwayError } from '@slipway/shared/errors';
 import { type ChildExit, LineSplitter, runChild } from '@slipway/shared/processes';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import { folderContext, readIgnoreRules } from '@slipway/source';
-import { epochOf } from '../../builds/epoch.js';
 import { MemoryFiles } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun, EngineContext } from '../engine.js';
 import { engineError } from '../engine-error.js';
 import { FailureText } from '../failure-text.js';
 import { insecureRegistry, registryOf } from '../insecure.js';
 import { foreignPlatforms } from '../platform.js';
+import { buildArguments, sourceDenied, sourcePolicyOf } from './commands.js';
 import { BuildkitProgress } from './progress.js';
-import { sourceDenied, sourcePolicyOf } from './source-policy.js';
 import { isRecentEnough, minimumVersion } from './version.js';
 
 interface BuildkitOptions extends Omit<EngineContext, 'logger' | 'takesSecrets'> {
@@ -167,72 +166,6 @@ export class BuildkitEngine implements BuildEngine {
     });
   }
 }
-
-interface ArgumentsOptions {
-  readonly request: BuildRequest;
-  readonly metadataFile: string;
-  readonly policyFile: string | undefined;
-  readonly isInsecure: (image: string) => boolean;
-  readonly sbomScanner: string | undefined;
-}
-
-/** Values stand behind `key=` inside one argument each, so that none can be taken for an option. */
-function buildArguments(options: ArgumentsOptions): string[] {
-  const { request, metadataFile, policyFile, isInsecure, sbomScanner } = options;
-  const {
-    contextDir,
-    options: asked,
-    image,
-    buildArgs,
-    platforms,
-    push,
-    secrets,
-    attestations,
-    loadsFrontend,
-  } = request;
-  const frontend = Object.entries(buildArgs).map(([key, value]) => `build-arg:${key}=${value}`);
-  // With a command line BuildKit takes the frontend for one that was loaded already, and loads none (dockerfile/builder/build.go).
-  if (!loadsFrontend) frontend.push('cmdline=docker/dockerfile:1');
-  if (platforms.length > 0) frontend.push(`platform=${platforms.join(',')}`);
-  if (attestations.provenance) frontend.push('attest:provenance=mode=min');
-  if (attestations.sbom) frontend.push(`attest:sbom=generator=${sbomScanner}`);
-  // The files are buildctl's own descriptors: steps can read them repeatedly, and no other process can open them.
-  const mounts = [...secrets.keys()].map((name, index) => `id=${name},src=/proc/self/fd/${3 + index}`);
-  frontend.push(`filename=${asked.dockerfile}`);
-  if (asked.target !== undefined) frontend.push(`target=${asked.target}`);
-  if (asked.pull) frontend.push('image-resolve-mode=pull');
-  for (const [key, value] of Object.entries(asked.labels)) frontend.push(`label:${key}=${value}`);
-  // Each of them has all names of registries that are spoken to in the same way.
-  const images = [image, ...asked.tags];
-  const groups = [images.filter(isInsecure), images.filter((name) => !isInsecure(name))].filter(
-    (names) => names.length > 0,
-  );
-  const output = (names: readonly string[]) => [
-    'type=image',
-    `name=${names.join(',')}`,
-    `push=${push}`,
-    ...Object.entries(asked.annotations).map(([key, value]) => `annotation.${key}=${value}`),
-    ...(names.some(isInsecure) ? ['registry.insecure=true'] : []),
-    // BuildKit repacks each layer of the build for it, at about 20 MB/s, so only pushed images get it.
-    ...(push && epochOf(buildArgs) !== undefined ? ['rewrite-timestamp=true'] : []),
-  ];
-  return [
-    'build',
-    '--frontend=dockerfile.v0',
-    `--local=context=${contextDir}`,
-    `--local=dockerfile=${contextDir}`,
-    ...frontend.map((option) => `--opt=${option}`),
-    ...mounts.map((mount) => `--secret=${mount}`),
-    ...groups.map((names) => `--output=${output(names).map(csvField).join(',')}`),
-    ...(asked.noCache ? ['--no-cache'] : []),
-    `--metadata-file=${metadataFile}`,
-    ...(policyFile === undefined ? [] : [`--source-policy-file=${policyFile}`]),
-    '--progress=rawjson',
-  ];
-}
-
-/** buildctl reads an output as one line of CSV. */
-const csvField = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 /** Writes the source policy of a build, where it has one. Returns the path of the file. */
 async function writePolicy({ buildArgs, scratchDir }: BuildRequest): Promise<string | undefined> {

@@ -7,7 +7,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { type UnverifiedPayloads, unverifiedBody } from '@slipway/shared/function-builder';
 import { isSignature, payloadHmac, signatureMatches } from '@slipway/shared/signing';
 
-interface SpoolOptions {
+interface PayloadOptions {
   readonly request: IncomingMessage;
   /** The file to write; it must not exist. The caller removes it, whatever the outcome. */
   readonly file: string;
@@ -27,11 +27,12 @@ interface SpoolOptions {
 }
 
 /**
- * Writes a request's body to a file while its HMAC is computed, in constant memory and in the room for payloads that are not verified, and returns its size in bytes.
+ * Writes a request's body to a file while it computes the HMAC, in constant memory and in the room for payloads that are not verified.
+ * Returns the size in bytes.
  * Rejects with `body_too_large`, `body_incomplete` when the client breaks off, `body_too_slow`, `storage_full` or `signature_invalid`;
- * then the file must not be looked at.
+ * then nothing may read the file.
  */
-export async function spoolVerified(options: SpoolOptions): Promise<number> {
+export async function writeVerified(options: PayloadOptions): Promise<number> {
   const { request, secrets, signature = '', unverified, network, maxBytes, signal } = options;
   if (secrets && !isSignature(signature)) throw new SlipwayError('signature_invalid');
   const arrival = unverified.begin({ network, signal });

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { expect, onTestFinished, test } from 'vitest';
-import { registryPolicy } from './policy.js';
+import { registryPolicy } from './config-files.js';
 
 async function policyWith(own: string): Promise<unknown> {
   const { path, remove } = await temporaryFolder();
