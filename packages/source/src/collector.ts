@@ -6,7 +6,7 @@ import { normalPath, parentOf, sortKey } from './paths.js';
 import { pulledNote, settledNote } from './pulled-template.js';
 import { corrupt, shown, unsafeHardLink, unsafePath } from './refusals.js';
 import type { SourceEntry, SourceLimits } from './source-store.js';
-import type { Range, Spool } from './spool.js';
+import type { Range, SpillBuffer } from './spill-buffer.js';
 import { encodeHeader, type HeaderFields, headerLength } from './tar-encoder.js';
 import { padded } from './tar-format.js';
 import type { TarEntry, TarSink } from './tar-reader.js';
@@ -18,15 +18,15 @@ interface Collected extends HeaderFields {
   /** True if this folder has only appeared in the paths of its content so far. */
   implied: boolean;
   sha256: string;
-  /** The positions of its headers and padded content in the spool. */
+  /** The positions of its headers and padded content in the buffer. */
   readonly header: Range;
   content: Range;
 }
 
-/** Validates the entries of an archive as they arrive, and spools them in the normal form. */
+/** Validates the entries of an archive as they arrive, and writes them in the normal form. */
 export class Collector implements TarSink {
   readonly #limits: SourceLimits;
-  readonly #spool: Spool;
+  readonly #buffer: SpillBuffer;
   readonly #byPath = new Map<string, Collected>();
   readonly #names: NameBudget;
   #files = 0;
@@ -35,10 +35,10 @@ export class Collector implements TarSink {
   /** Pieces of a possible note of a pulled template. */
   readonly #note: Buffer[] = [];
 
-  constructor({ limits, spool }: { limits: SourceLimits; spool: Spool }) {
+  constructor({ limits, buffer }: { limits: SourceLimits; buffer: SpillBuffer }) {
     this.#limits = limits;
     this.#names = new NameBudget(limits);
-    this.#spool = spool;
+    this.#buffer = buffer;
   }
 
   entry(entry: TarEntry): void {
@@ -80,14 +80,14 @@ export class Collector implements TarSink {
     else this.#current = { entry, hash: createHash('sha256').update(piece) };
     if (entry.path === pulledNote.path && entry.size <= pulledNote.maxBytes)
       this.#note.push(Buffer.from(piece));
-    this.#spool.append(piece);
+    this.#buffer.append(piece);
   }
 
   entryEnd(): void {
     if (this.#current === undefined) return;
     const { entry, hash: running } = this.#current;
     if (running) entry.sha256 = running.digest('hex');
-    this.#spool.reserve(padded(entry.size) - entry.size).fill(0);
+    this.#buffer.reserve(padded(entry.size) - entry.size).fill(0);
     this.#current = undefined;
   }
 
@@ -96,7 +96,7 @@ export class Collector implements TarSink {
     return this.#bytes;
   }
 
-  /** Returns all entries in order, and their positions in the spool, after the end of the archive. */
+  /** Returns all entries in order, and their positions in the buffer, after the end of the archive. */
   finish(): { entries: SourceEntry[]; ranges: Range[]; files: number; bytes: number } {
     if (this.#files === 0) throw new SlipwayError('source_empty');
     this.#settleNote();
@@ -116,11 +116,11 @@ export class Collector implements TarSink {
     const content = settledNote(Buffer.concat(this.#note));
     if (!content) return;
     const { path, type, executable, size, target } = before;
-    const start = this.#spool.bytes;
+    const start = this.#buffer.bytes;
     const fields: HeaderFields = { path, type, executable, size: content.length, target };
     const end = start + headerLength(fields);
-    encodeHeader(fields, this.#spool.reserve(end - start), 0);
-    const room = this.#spool.reserve(padded(content.length));
+    encodeHeader(fields, this.#buffer.reserve(end - start), 0);
+    const room = this.#buffer.reserve(padded(content.length));
     room.fill(0);
     room.set(content);
     this.#bytes += content.length - size;
@@ -190,9 +190,9 @@ export class Collector implements TarSink {
       );
     }
     this.#names.spend(fields.path, fields.target);
-    const start = this.#spool.bytes;
+    const start = this.#buffer.bytes;
     const length = headerLength(fields);
-    encodeHeader(fields, this.#spool.reserve(length), 0);
+    encodeHeader(fields, this.#buffer.reserve(length), 0);
     const end = start + length;
     const entry: Collected = {
       ...fields,

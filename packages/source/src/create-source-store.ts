@@ -14,7 +14,7 @@ import type {
   SourceStoreOptions,
 } from './source-store.js';
 import { withoutClaims } from './source-uses.js';
-import { type Range, Spool } from './spool.js';
+import { type Range, SpillBuffer } from './spill-buffer.js';
 import { endOfArchive } from './tar-format.js';
 import { TarReader, type TarSink } from './tar-reader.js';
 import { unpacked } from './unpacked.js';
@@ -49,8 +49,8 @@ export function createSourceStore({
     return { digest, files, bytes };
   };
 
-  const keep = async ({ spool, ranges, manifest, keys }: Kept) => {
-    const tar = await spool.finish(ranges);
+  const keep = async ({ buffer, ranges, manifest, keys }: Kept) => {
+    const tar = await buffer.finish(ranges);
     const text = await blobs.scratch();
     try {
       await text.write(Buffer.from(manifest));
@@ -63,11 +63,11 @@ export function createSourceStore({
     }
   };
 
-  const holdsSame = async ({ spool, ranges, keys }: Omit<Kept, 'manifest'>) => {
+  const holdsSame = async ({ buffer, ranges, keys }: Omit<Kept, 'manifest'>) => {
     const handle = await blobs.open(keys.tar);
     if (!handle) return false;
     try {
-      return await spool.equals(handle, ranges);
+      return await buffer.equals(handle, ranges);
     } finally {
       await handle.close();
     }
@@ -79,17 +79,17 @@ export function createSourceStore({
     { signal, room }: IngestOptions,
     through: (collector: Collector) => { readonly sink: TarSink; readonly beside: () => T },
   ) => {
-    const spool = new Spool({ blobs });
+    const buffer = new SpillBuffer({ blobs });
     try {
-      const collector = new Collector({ limits, spool });
+      const collector = new Collector({ limits, buffer });
       const { sink, beside } = through(collector);
       const reader = new TarReader({ sink });
       for await (const piece of unpacked({ body, limits, signal })) {
         for (let at = 0; at < piece.length; ) {
           at = reader.write(piece, at);
-          if (!spool.mustSpill) continue;
-          await room?.grow({ disk: spool.bytes, files: collector.bytes });
-          await spool.settle();
+          if (!buffer.mustSpill) continue;
+          await room?.grow({ disk: buffer.bytes, files: collector.bytes });
+          await buffer.settle();
         }
       }
       reader.end();
@@ -100,19 +100,19 @@ export function createSourceStore({
       const info = { digest, files: counted.files, bytes: counted.bytes };
       await room?.admit(info);
       const keys = keysFor(digest);
-      const ranges = [...files, { start: spool.bytes, end: spool.bytes + endOfArchive.length }];
-      spool.append(endOfArchive);
+      const ranges = [...files, { start: buffer.bytes, end: buffer.bytes + endOfArchive.length }];
+      buffer.append(endOfArchive);
       // `claim` may ask again while the source is being removed, but the comparison runs once.
       let same: boolean | undefined;
       const isThere = async () => {
         if ((await stored(digest)) === undefined) return false;
-        same ??= await holdsSame({ spool, ranges, keys });
+        same ??= await holdsSame({ buffer, ranges, keys });
         return same;
       };
       if ((await claims.claim(digest, isThere)) === 'there') return { ...info, created: false, ...rest };
       try {
         signal?.throwIfAborted();
-        await keep({ spool, ranges, manifest, keys });
+        await keep({ buffer, ranges, manifest, keys });
       } catch (error) {
         await claims.release(digest);
         throw error;
@@ -121,7 +121,7 @@ export function createSourceStore({
       found.set(digest, info);
       return { ...info, created: true, ...rest };
     } finally {
-      await spool.discard();
+      await buffer.discard();
     }
   };
 
@@ -199,7 +199,7 @@ interface RemoveOptions {
 }
 
 interface Kept {
-  readonly spool: Spool;
+  readonly buffer: SpillBuffer;
   readonly ranges: readonly Range[];
   readonly manifest: string;
   readonly keys: Keys;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openCell } from '@slipway/control-plane/cell';
-import { StatsStore, Tally } from '@slipway/control-plane/stats';
+import { MinuteCounts, StatsStore } from '@slipway/control-plane/stats';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { openSetting } from '@slipway/shared/config';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -40,7 +40,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   const { redis, keys, now } = cell;
   const blobs = await openSetting('BLOB_STORE', () => openBlobStore(config.blobStore));
   const metrics = createMetrics({ registry, maxFunctions: config.metricsFunctions });
-  const tally = new Tally({ now });
+  const counts = new MinuteCounts({ now });
   const isolation = new IsolationKey({
     ...{ redis, keys, logger },
     sealingKey: deriveKeys(config, 'isolation key'),
@@ -54,16 +54,16 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     config,
     jobs,
     subscriber,
-    tally,
+    counts,
     metrics,
     tracing,
     logger,
     cleanups,
   });
-  const shared = { cell, config, jobs, fleet, blobs, isolation, tally, metrics, logger };
+  const shared = { cell, config, jobs, fleet, blobs, isolation, counts, metrics, logger };
   const builds = createBuilds({ ...shared, interruptions, tracing });
   const leader = createLeader({ ...shared, webhooks });
-  const stats = new StatsWriter({ tally, store: new StatsStore({ redis, keys }), cleanups, logger });
+  const stats = new StatsWriter({ counts, store: new StatsStore({ redis, keys }), cleanups, logger });
   logger.info({ worker: workerName, ...shownSettings(config) }, 'starting');
   const servers = serviceServers({
     ...{ config, registry, logger },

@@ -2,8 +2,8 @@ import { maxStatsMinutes } from '@slipway/shared/contracts';
 import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
+import type { Counts } from './minute-counts.js';
 import { type MinuteFields, type Series, seriesOf } from './series.js';
-import type { Counts } from './tally.js';
 
 interface StatsStoreOptions {
   readonly redis: Redis;

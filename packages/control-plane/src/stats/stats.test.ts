@@ -5,8 +5,8 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { replicaId } from '../replicas/index.js';
 import { bucketOf, quantile } from './histogram.js';
+import { MinuteCounts } from './minute-counts.js';
 import { StatsStore } from './stats-store.js';
-import { Tally } from './tally.js';
 
 const minuteMs = 60_000;
 const start = 30_000_000 * minuteMs;
@@ -46,29 +46,29 @@ describe('the series', () => {
   });
   afterEach(() => redis.disconnect());
   const create = () => ({
-    tally: new Tally({ now: () => now }),
+    counts: new MinuteCounts({ now: () => now }),
     store: new StatsStore({ redis, keys: keys() }),
   });
 
   it('add up the counts of several workers by minute, pool and replica', async () => {
     const [one, other] = [create(), create()];
-    one.tally.waiting('default', 3);
-    other.tally.waiting('default', 4);
-    one.tally.started('default', 100);
-    one.tally.built('default', 300);
-    one.tally.jobEnded('default', 'succeeded');
-    one.tally.placed('http://a:1', 'http://a:1');
-    one.tally.placed('http://a:1', 'http://b:1');
-    one.tally.called({ replica: 'http://a:1', outcome: 'succeeded' });
-    other.tally.built('default', 100);
-    other.tally.jobEnded('default', 'failed');
-    other.tally.jobEnded('arm', 'canceled');
-    other.tally.called({ replica: 'http://a:1', outcome: 'failed' });
-    other.tally.called({ replica: 'http://a:1', outcome: 'refused' });
-    other.tally.called({ replica: 'http://a:1', outcome: 'fault' });
+    one.counts.waiting('default', 3);
+    other.counts.waiting('default', 4);
+    one.counts.started('default', 100);
+    one.counts.built('default', 300);
+    one.counts.jobEnded('default', 'succeeded');
+    one.counts.placed('http://a:1', 'http://a:1');
+    one.counts.placed('http://a:1', 'http://b:1');
+    one.counts.called({ replica: 'http://a:1', outcome: 'succeeded' });
+    other.counts.built('default', 100);
+    other.counts.jobEnded('default', 'failed');
+    other.counts.jobEnded('arm', 'canceled');
+    other.counts.called({ replica: 'http://a:1', outcome: 'failed' });
+    other.counts.called({ replica: 'http://a:1', outcome: 'refused' });
+    other.counts.called({ replica: 'http://a:1', outcome: 'fault' });
     now += minuteMs;
-    other.tally.jobEnded('default', 'succeeded');
-    for (const { store, tally } of [one, other]) await store.add(tally.take());
+    other.counts.jobEnded('default', 'succeeded');
+    for (const { store, counts } of [one, other]) await store.add(counts.take());
     const { step, times, pools, replicas } = await one.store.read(3, now);
     expect({ step, times }).toEqual({ step: 1, times: [start - minuteMs, start, now] });
     expect(pools.get('default')).toMatchObject([
@@ -90,11 +90,11 @@ describe('the series', () => {
   });
 
   it('of a day have points of several minutes, which begin at the same times in a later reading', async () => {
-    const { store, tally } = create();
+    const { store, counts } = create();
     for (let minute = 0; minute < 24; minute++) {
-      tally.jobEnded('default', 'succeeded');
+      counts.jobEnded('default', 'succeeded');
       now += minuteMs;
-      await store.add(tally.take());
+      await store.add(counts.take());
     }
     const day = await store.read(1440, now);
     expect(day.step).toBe(12);
@@ -111,21 +111,21 @@ describe('the series', () => {
   });
 
   it('expire after a day', async () => {
-    const { store, tally } = create();
-    tally.jobEnded('default', 'succeeded');
-    await store.add(tally.take());
+    const { store, counts } = create();
+    counts.jobEnded('default', 'succeeded');
+    await store.add(counts.take());
     const ttl = await redis.ttl(keys().minute(String(start / minuteMs)));
     expect(ttl).toBeGreaterThan(24 * 3600);
     expect(ttl).toBeLessThanOrEqual(25 * 3600);
   });
 
   it('keep at most a quarter of an hour in a process that cannot write them', () => {
-    const { tally } = create();
+    const { counts } = create();
     for (let minute = 0; minute < 100; minute++) {
-      tally.jobEnded('default', 'succeeded');
+      counts.jobEnded('default', 'succeeded');
       now += minuteMs;
     }
-    expect(tally.take().size).toBe(15);
-    expect(tally.take().size).toBe(0);
+    expect(counts.take().size).toBe(15);
+    expect(counts.take().size).toBe(0);
   });
 });

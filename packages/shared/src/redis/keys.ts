@@ -38,7 +38,7 @@ const patterns = {
   learned: 'learned:<tenant>',
   /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, the ratios of builds to their expected times. */
   stats: 'stats',
-  /** Hash: the counters of a minute since the epoch; see stats/tally.ts. */
+  /** Hash: the counters of a minute since the epoch; see stats/minute-counts.ts. */
   minute: 'minute:<number>',
   /** Hash of virtual times and tags for fair queueing. */
   fairness: 'fairness',

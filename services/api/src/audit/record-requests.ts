@@ -2,7 +2,7 @@ import { clientAddress, clientNetwork } from '@slipway/shared/http';
 import type { RequestHandler, Response } from 'express';
 import type { Endpoint } from '../http/operation.js';
 import { requestIdOf } from '../http/request-id.js';
-import { Tally } from '../limits/tally.js';
+import { WindowLimit } from '../limits/window-limit.js';
 import type { Principal } from '../tenants/directory.js';
 import type { AuditLog } from './log.js';
 
@@ -23,7 +23,7 @@ const longestRecord = 256;
 /** Records writes and refused requests once they are answered. */
 export function recordRequests({ log, operations }: RecordOptions): RequestHandler {
   const routes = operations.map(({ id, method, path }) => ({ id, method, pattern: patternOf(path) }));
-  const unknown = new Tally({ limit: unknownPerMinute, windowMs: 60_000 });
+  const unknown = new WindowLimit({ limit: unknownPerMinute, windowMs: 60_000 });
   return (req, res, next) => {
     const { method, originalUrl } = req;
     const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';

@@ -52,7 +52,7 @@ export async function receivePayload(options: ReceiveOptions): Promise<ReceivedP
   if (!isSignature(signature)) throw new SlipwayError('signature_invalid');
   const scratch = await blobs.scratch();
   try {
-    const tenant = await spoolVerified(options, scratch);
+    const tenant = await receiveVerified(options, scratch);
     return await store(tenant, options, scratch);
   } finally {
     await scratch.discard();
@@ -75,7 +75,7 @@ async function store(tenant: Account, options: ReceiveOptions, scratch: Scratch)
   }
 }
 
-async function spoolVerified(options: ReceiveOptions, scratch: Scratch): Promise<Account> {
+async function receiveVerified(options: ReceiveOptions, scratch: Scratch): Promise<Account> {
   const { unverified, request, network, signature, signers, maxPayloadBytes, signal } = options;
   const arrival = unverified.begin({ network, signal });
   let verdict: 'right' | 'wrong' | undefined;

@@ -23,8 +23,8 @@ import { apiLua } from '../lua.js';
 import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
 import type { ApiGitConfig } from './config.js';
+import { GitSlots } from './git-slots.js';
 import { SharedRepositories } from './shared-repositories.js';
-import { Turns } from './turns.js';
 
 interface GitSourcesOptions {
   readonly sources: Pick<SourceStore, 'find' | 'ingest'>;
@@ -74,14 +74,14 @@ const rememberScript = defineScript({
 /** Fetches sources that are folders of git repositories. */
 export class GitSources {
   readonly #options: GitSourcesOptions;
-  readonly #turns: Turns;
+  readonly #slots: GitSlots;
   readonly #repositories = new SharedRepositories();
   readonly #taking = new Map<string, Promise<Source>>();
   readonly #stopping = new AbortController();
 
   constructor(options: GitSourcesOptions) {
     this.#options = options;
-    this.#turns = new Turns({ atOnce: options.config.concurrency, waiting });
+    this.#slots = new GitSlots({ atOnce: options.config.concurrency, waiting });
   }
 
   /**
@@ -95,7 +95,7 @@ export class GitSources {
     if (url.ssh) sshKey({ url: url.ssh, tenant: tenant.name, config });
     const scope = sshScope(config.ssh, tenant.name);
     const head = await once(heads, JSON.stringify([url.href, git.ref]), () =>
-      this.#turns.run(tenant.name, async () => findHead(git.ref, await this.#repository(url, tenant))),
+      this.#slots.run(tenant.name, async () => findHead(git.ref, await this.#repository(url, tenant))),
     );
     const known = await this.#known(folderId(url, head.commit, git, scope), git, head.commit);
     if (known) return known;
@@ -141,12 +141,12 @@ export class GitSources {
     const { redis, keys, logger } = this.#options;
     const begun = performance.now();
     const fetch = () =>
-      this.#turns.run(tenant.name, async () => fetchRepository(head, await this.#repository(url, tenant)));
+      this.#slots.run(tenant.name, async () => fetchRepository(head, await this.#repository(url, tenant)));
     return await this.#repositories.use(
       JSON.stringify([url.href, head, scope]),
       fetch,
       async (repository) => {
-        const digest = await this.#turns.run(tenant.name, () => this.#store(repository, git, tenant));
+        const digest = await this.#slots.run(tenant.name, () => this.#store(repository, git, tenant));
         // The ref may have moved since it was resolved; the fetched commit counts.
         const { commit } = repository;
         const id = folderId(url, commit, git, scope);

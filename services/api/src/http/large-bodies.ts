@@ -80,7 +80,7 @@ export class LargeBodies {
       await scratch.discard();
     };
     try {
-      await spool(req, res, scratch, maxBytes);
+      await receiveInto(req, res, scratch, maxBytes);
       signal.throwIfAborted();
     } catch (error) {
       await discard();
@@ -99,7 +99,7 @@ export class LargeBodies {
   }
 }
 
-async function spool(req: Request, res: Response, scratch: Scratch, maxBytes: number): Promise<void> {
+async function receiveInto(req: Request, res: Response, scratch: Scratch, maxBytes: number): Promise<void> {
   try {
     for await (const chunk of req.iterator({ destroyOnReturn: false })) {
       if (scratch.bytes + chunk.length > maxBytes) throw tooLarge(req, res, maxBytes);

@@ -1,6 +1,6 @@
 import { SlipwayError } from '@slipway/shared/errors';
 import { FairShare } from '../http/fair-share.js';
-import { Tally } from './tally.js';
+import { WindowLimit } from './window-limit.js';
 
 /** Limit of wrong tokens per network and minute, in each API process. Beyond it the error code changes. */
 const perMinute = 30;
@@ -23,7 +23,7 @@ interface TokenCheck<T> {
  * for all other clients.
  */
 export class FailedTokens {
-  readonly #failures = new Tally({ limit: perMinute, windowMs: minuteMs });
+  readonly #failures = new WindowLimit({ limit: perMinute, windowMs: minuteMs });
   readonly #turns = new FairShare(lookUps);
 
   /**

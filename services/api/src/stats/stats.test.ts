@@ -1,5 +1,5 @@
 import { ReplicaRegistry, replicaId } from '@slipway/control-plane/replicas';
-import { StatsStore, Tally } from '@slipway/control-plane/stats';
+import { MinuteCounts, StatsStore } from '@slipway/control-plane/stats';
 import type { Stats } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
@@ -16,11 +16,11 @@ beforeAll(async () => {
   await new ReplicaRegistry({ redis, keys }).announce([
     { url: replica, max: 2, pool: 'arm', platforms: ['linux/arm64'] },
   ]);
-  const tally = new Tally({ now: Date.now });
-  tally.jobEnded('amd', 'failed');
-  tally.called({ replica, outcome: 'succeeded' });
-  tally.called({ replica: 'http://gone:1', outcome: 'fault' });
-  await new StatsStore({ redis, keys }).add(tally.take());
+  const counts = new MinuteCounts({ now: Date.now });
+  counts.jobEnded('amd', 'failed');
+  counts.called({ replica, outcome: 'succeeded' });
+  counts.called({ replica: 'http://gone:1', outcome: 'fault' });
+  await new StatsStore({ redis, keys }).add(counts.take());
 });
 afterAll(async () => {
   redis.disconnect();

@@ -117,11 +117,11 @@ export class Attempts {
   }
 
   #count({ pool, attempts }: JobRecord, home: string | undefined, lease: Lease | undefined): void {
-    const { tally, metrics } = this.#deps;
+    const { counts, metrics } = this.#deps;
     const waitMs = attempts.at(-1)?.wait_ms ?? 0;
-    tally.started(pool, waitMs);
+    counts.started(pool, waitMs);
     metrics.waited(pool, waitMs / 1_000);
-    if (lease && home !== undefined) tally.placed(lease.url, home);
+    if (lease && home !== undefined) counts.placed(lease.url, home);
   }
 
   /** The worker that had it may have ended it in the meantime. */
@@ -138,10 +138,10 @@ export class Attempts {
 
   /** Joining images of other jobs is no build. */
   #countSuccess({ pool, spec }: JobRecord, buildMs: number | undefined): void {
-    const { tally, metrics } = this.#deps;
+    const { counts, metrics } = this.#deps;
     metrics.attemptEndedJob(spec.function, { state: 'succeeded' });
     if (buildMs === undefined) return;
-    tally.built(pool, buildMs);
+    counts.built(pool, buildMs);
     metrics.built(pool, buildMs / 1_000);
   }
 

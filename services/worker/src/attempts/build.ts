@@ -58,7 +58,7 @@ export const jobOfLease = (id: string) => id.split(':', 1)[0] ?? '';
  */
 export async function build(context: BuildContext, deps: AttemptDeps): Promise<BuildEnd> {
   const { record, token, signal, summary } = context;
-  const { placement, registry, store, metrics, tally } = deps;
+  const { placement, registry, store, metrics, counts } = deps;
   const timeoutMs = record.spec.timeout === undefined ? deps.buildTimeoutMs : record.spec.timeout * 1_000;
   const deadline = AbortSignal.timeout(timeoutMs);
   const both = AbortSignal.any([signal, deadline]);
@@ -77,7 +77,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
         throw new SlipwayError(end.code, end.detail);
       }
       outcome = 'ok';
-      tally.called({ replica: lease.url, outcome: end.status === 'success' ? 'succeeded' : 'failed' });
+      counts.called({ replica: lease.url, outcome: end.status === 'success' ? 'succeeded' : 'failed' });
       return end;
     } catch (error) {
       if (deadline.aborted && !signal.aborted) {
@@ -87,7 +87,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       outcome = engineDied ? 'broken' : outcomeOf(error);
       if (outcome !== 'none') {
         const isRefusal = outcome === 'busy' || outcome === 'draining';
-        tally.called({ replica: lease.url, outcome: isRefusal ? 'refused' : 'fault' });
+        counts.called({ replica: lease.url, outcome: isRefusal ? 'refused' : 'fault' });
       }
       // It reported something else before: no job that needs it goes there until it is asked again.
       if (error.code === 'builder_not_isolated' || error.code === 'builder_without_options')

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Cell } from '@slipway/control-plane/cell';
-import type { Tally } from '@slipway/control-plane/stats';
+import type { MinuteCounts } from '@slipway/control-plane/stats';
 import type { BlobStore } from '@slipway/shared/blobs';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -23,7 +23,7 @@ interface BuildsOptions {
   readonly interruptions: Interruptions;
   readonly blobs: BlobStore;
   readonly isolation: IsolationKey;
-  readonly tally: Tally;
+  readonly counts: MinuteCounts;
   readonly metrics: WorkerMetrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
@@ -41,13 +41,13 @@ const drainShare = 0.7;
 /** Creates the consumers that build jobs, one per pool. */
 export function createBuilds(options: BuildsOptions): Builds {
   const { cell, config, jobs, fleet, interruptions, blobs, isolation } = options;
-  const { tally, metrics, tracing, logger } = options;
+  const { counts, metrics, tracing, logger } = options;
   const { redis, keys, now, processName: workerName } = cell;
   const stopping = new AbortController();
   // Each waiting job listens, so this number is not a leak.
   setMaxListeners(0, stopping.signal);
   const attempts = new Attempts({
-    ...{ redis, keys, now, blobs, isolation, interruptions, workerName, tracing, metrics, tally, logger },
+    ...{ redis, keys, now, blobs, isolation, interruptions, workerName, tracing, metrics, counts, logger },
     store: jobs.store,
     sources: cacheSources({ sources: createSourceReader({ blobs }) }),
     placement: fleet.placement,

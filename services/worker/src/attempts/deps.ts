@@ -1,6 +1,6 @@
 import type { JobStore } from '@slipway/control-plane/jobs';
 import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
-import type { Tally } from '@slipway/control-plane/stats';
+import type { MinuteCounts } from '@slipway/control-plane/stats';
 import type { BlobStore } from '@slipway/shared/blobs';
 import type { Fields, Secret } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
@@ -63,7 +63,7 @@ export interface AttemptDeps extends AttemptsConfig {
   readonly stopping: AbortSignal;
   readonly random: () => number;
   readonly metrics: WorkerMetrics;
-  readonly tally: Pick<Tally, 'started' | 'placed' | 'built' | 'called'>;
+  readonly counts: Pick<MinuteCounts, 'started' | 'placed' | 'built' | 'called'>;
   readonly tracing: Tracing;
   readonly logger: Logger;
 }

@@ -1,5 +1,5 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import type { Tally } from '@slipway/control-plane/stats';
+import type { MinuteCounts } from '@slipway/control-plane/stats';
 import { PayloadSecretStore } from '@slipway/control-plane/tenants';
 import { removeEarlierQueue } from '@slipway/control-plane/webhooks';
 import type { BlobStore } from '@slipway/shared/blobs';
@@ -33,7 +33,7 @@ interface TasksOptions {
   readonly webhooks: Webhooks;
   readonly blobs: BlobStore;
   readonly isolation: IsolationKey;
-  readonly tally: Tally;
+  readonly counts: MinuteCounts;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
 }
@@ -48,7 +48,7 @@ export function createLeader(options: TasksOptions): Leader {
 }
 
 function tasksOf(options: TasksOptions): LeaderTask[] {
-  const { cell, config, jobs, fleet, webhooks, blobs, isolation, tally, metrics, logger } = options;
+  const { cell, config, jobs, fleet, webhooks, blobs, isolation, counts, metrics, logger } = options;
   const { redis, keys, now, faults } = cell;
   const { store, builds, batches, dispatch } = jobs;
   const { registry, discovery } = fleet;
@@ -58,7 +58,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
   return [
     new HealthMonitor({ registry, discovery, dispatcher: fleet.agent, logger }),
     new Capacity({ registry, builds, logger }),
-    new QueueDepth({ registry, store, tally }),
+    new QueueDepth({ registry, store, counts }),
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),
     new Batches({ batches, store, logger }),
     new Retention({

@@ -1,12 +1,12 @@
 import type { JobStore } from '@slipway/control-plane/jobs';
 import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
-import type { Tally } from '@slipway/control-plane/stats';
+import type { MinuteCounts } from '@slipway/control-plane/stats';
 import type { LeaderTask } from './leader.js';
 
 interface QueueDepthOptions {
   readonly registry: Pick<ReplicaRegistry, 'pools'>;
   readonly store: Pick<JobStore, 'queue'>;
-  readonly tally: Pick<Tally, 'waiting'>;
+  readonly counts: Pick<MinuteCounts, 'waiting'>;
 }
 
 /** Looks now and then how many jobs wait for each pool, for the series that charts are drawn from. */
@@ -20,7 +20,7 @@ export class QueueDepth implements LeaderTask {
   }
 
   async run(): Promise<void> {
-    const { registry, store, tally } = this.#options;
-    for (const { name } of await registry.pools()) tally.waiting(name, (await store.queue(name)).queued);
+    const { registry, store, counts } = this.#options;
+    for (const { name } of await registry.pools()) counts.waiting(name, (await store.queue(name)).queued);
   }
 }

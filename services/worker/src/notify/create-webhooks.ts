@@ -1,5 +1,5 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import type { Tally } from '@slipway/control-plane/stats';
+import type { MinuteCounts } from '@slipway/control-plane/stats';
 import { DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { createEgressAgent } from '@slipway/shared/egress';
 import type { Cleanups } from '@slipway/shared/lifecycle';
@@ -21,7 +21,7 @@ interface WebhooksOptions {
   readonly jobs: Pick<Jobs, 'store' | 'batches'>;
   /** A connection that is only for subscriptions. */
   readonly subscriber: Redis;
-  readonly tally: Tally;
+  readonly counts: MinuteCounts;
   readonly metrics: WorkerMetrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
@@ -35,7 +35,7 @@ const concurrency = 100;
 
 /** Creates the stores of webhook endpoints and deliveries, the notifier that writes deliveries, and the consumer that sends them. */
 export function createWebhooks(options: WebhooksOptions) {
-  const { cell, config, jobs, subscriber, tally, metrics, tracing, logger, cleanups } = options;
+  const { cell, config, jobs, subscriber, counts, metrics, tracing, logger, cleanups } = options;
   const { redis, keys, now, faults, processName: workerName } = cell;
   const sealingKey = deriveKeys(config, 'callback secrets');
   const endpoints = new EndpointStore({ redis, keys, now, faults, sealingKey });
@@ -68,7 +68,7 @@ export function createWebhooks(options: WebhooksOptions) {
     random: Math.random,
   });
   const notifier = new Notifier({
-    ...{ redis, keys, now, endpoints, deliveries, workerName, tally, metrics, logger },
+    ...{ redis, keys, now, endpoints, deliveries, workerName, counts, metrics, logger },
     ...{ store: jobs.store, batches: jobs.batches },
     reader: cell.connect('events'),
     href: hrefFrom(config.publicUrl),

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventsGroup as group, parseEvents } from '@slipway/control-plane/events';
 import { UnreadableRecord } from '@slipway/control-plane/records';
-import type { Tally } from '@slipway/control-plane/stats';
+import type { MinuteCounts } from '@slipway/control-plane/stats';
 import type { DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
 import { defaultPool, isTerminal } from '@slipway/shared/contracts';
 import { type Component, untilAborted } from '@slipway/shared/lifecycle';
@@ -18,7 +18,7 @@ interface NotifierOptions extends FanOutDeps {
   readonly endpoints: Pick<EndpointStore, 'active'>;
   readonly deliveries: Pick<DeliveryStore, 'create'>;
   readonly workerName: string;
-  readonly tally: Pick<Tally, 'jobEnded'>;
+  readonly counts: Pick<MinuteCounts, 'jobEnded'>;
   readonly metrics: Pick<WorkerMetrics, 'events' | 'jobEnded'>;
   /** Redis' time in milliseconds. */
   readonly now: () => number;
@@ -138,11 +138,11 @@ export class Notifier implements Component {
 
   /** Counts every end of a job once, ended by any process. After a notifier's death an end may count twice. */
   #count(entries: Entries): void {
-    const { tally, metrics } = this.#options;
+    const { counts, metrics } = this.#options;
     metrics.events.inc(entries.length);
     for (const event of parseEvents(entries)) {
       if (event.kind !== 'job' || !isTerminal(event.state)) continue;
-      tally.jobEnded(event.pool ?? defaultPool, event.state);
+      counts.jobEnded(event.pool ?? defaultPool, event.state);
       metrics.jobEnded(event.pool ?? defaultPool, event.state);
     }
   }

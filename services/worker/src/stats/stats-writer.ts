@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StatsStore, Tally } from '@slipway/control-plane/stats';
+import type { MinuteCounts, StatsStore } from '@slipway/control-plane/stats';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 
 interface StatsWriterOptions {
-  readonly tally: Pick<Tally, 'take'>;
+  readonly counts: Pick<MinuteCounts, 'take'>;
   readonly store: Pick<StatsStore, 'add'>;
   readonly cleanups: Cleanups;
   readonly logger: Logger;
@@ -33,11 +33,11 @@ export class StatsWriter implements Component {
   }
 
   async #write(): Promise<void> {
-    const { tally, store, logger } = this.#options;
-    const counts = tally.take();
-    if (counts.size === 0) return;
+    const { counts, store, logger } = this.#options;
+    const taken = counts.take();
+    if (taken.size === 0) return;
     try {
-      await store.add(counts);
+      await store.add(taken);
     } catch (error) {
       logger.warn({ err: error }, 'counts for the series were not written');
     }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Turns } from './turns.js';
+import { GitSlots } from './git-slots.js';
 
 /** Work that continues until it is released. */
-function held(turns: Turns, tenant: string) {
+function held(slots: GitSlots, tenant: string) {
   let letGo = () => {};
   const begun: string[] = [];
-  const work = turns.run(tenant, async () => {
+  const work = slots.run(tenant, async () => {
     begun.push(tenant);
     await new Promise<void>((resolve) => {
       letGo = resolve;
@@ -15,11 +15,11 @@ function held(turns: Turns, tenant: string) {
 }
 const settled = () => new Promise(setImmediate);
 
-describe('turns', () => {
+describe('slots of git', () => {
   it('keeps a slot for another tenant while one tenant wants all', async () => {
-    const turns = new Turns({ atOnce: 4, waiting: 100 });
-    const many = Array.from({ length: 20 }, () => held(turns, 'busy'));
-    const one = held(turns, 'other');
+    const slots = new GitSlots({ atOnce: 4, waiting: 100 });
+    const many = Array.from({ length: 20 }, () => held(slots, 'busy'));
+    const one = held(slots, 'other');
     await settled();
     expect(many.filter(({ begun }) => begun())).toHaveLength(3);
     expect(one.begun()).toBe(true);
@@ -30,9 +30,9 @@ describe('turns', () => {
   });
 
   it('gives a slot to the tenant with the fewest, and among equals to the first', async () => {
-    const turns = new Turns({ atOnce: 1, waiting: 100 });
-    const [first, second] = [held(turns, 'busy'), held(turns, 'busy')];
-    const other = held(turns, 'other');
+    const slots = new GitSlots({ atOnce: 1, waiting: 100 });
+    const [first, second] = [held(slots, 'busy'), held(slots, 'busy')];
+    const other = held(slots, 'other');
     first.end();
     await first.work;
     await settled();
@@ -46,11 +46,11 @@ describe('turns', () => {
   });
 
   it('lets one tenant take half of the waiting places, and refuses every call when none is left', async () => {
-    const turns = new Turns({ atOnce: 1, waiting: 4 });
-    const busy = Array.from({ length: 3 }, () => held(turns, 'busy'));
-    await expect(turns.run('busy', async () => {})).rejects.toMatchObject({ code: 'git_busy' });
-    const others = [held(turns, 'a'), held(turns, 'b')];
-    await expect(turns.run('c', async () => {})).rejects.toMatchObject({ code: 'git_busy' });
+    const slots = new GitSlots({ atOnce: 1, waiting: 4 });
+    const busy = Array.from({ length: 3 }, () => held(slots, 'busy'));
+    await expect(slots.run('busy', async () => {})).rejects.toMatchObject({ code: 'git_busy' });
+    const others = [held(slots, 'a'), held(slots, 'b')];
+    await expect(slots.run('c', async () => {})).rejects.toMatchObject({ code: 'git_busy' });
     for (const each of [...busy, ...others]) {
       await settled();
       each.end();

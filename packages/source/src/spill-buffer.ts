@@ -14,7 +14,7 @@ export interface Range {
  * Buffers bytes for a blob: first in memory, and beyond a limit in a scratch file. Appending is synchronous, for a parser's
  * callbacks. Calling `settle` between two chunks of input bounds the memory.
  */
-export class Spool {
+export class SpillBuffer {
   readonly #blobs: BlobStore;
   #buffer: Buffer = Buffer.allocUnsafe(firstBytes);
   #used = 0;
@@ -60,7 +60,7 @@ export class Spool {
     if (this.mustSpill) await this.#spill();
   }
 
-  /** Returns a scratch with exactly these ranges, in this order. Afterwards the spool may only be discarded. */
+  /** Returns a scratch with exactly these ranges, in this order. Afterwards the buffer may only be discarded. */
   async finish(ranges: readonly Range[]): Promise<Scratch> {
     await this.#complete();
     const scratch = this.#scratch;

@@ -2,7 +2,7 @@ import type { TerminalState } from '@slipway/shared/contracts';
 import { replicaId } from '../replicas/index.js';
 import { bucketOf } from './histogram.js';
 
-interface TallyOptions {
+interface MinuteCountsOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -24,11 +24,11 @@ const keptMinutes = 15;
  * Counts the events of the minute series in memory, until the caller takes the counts to write them. Fields are `p:<pool>:<what>` and
  * `r:<replica id>:<what>`; `w<n>` and `b<n>` are buckets of waiting and of build times.
  */
-export class Tally {
+export class MinuteCounts {
   readonly #now: () => number;
   #minutes = new Map<number, Map<string, number>>();
 
-  constructor({ now }: TallyOptions) {
+  constructor({ now }: MinuteCountsOptions) {
     this.#now = now;
   }
 

@@ -1,6 +1,6 @@
 import { SlipwayError } from '@slipway/shared/errors';
 
-interface TurnsOptions {
+interface GitSlotsOptions {
   readonly atOnce: number;
   /** Limit of waiting calls. One tenant may take half of it. */
   readonly waiting: number;
@@ -15,15 +15,15 @@ interface Waiter {
  * Limits concurrent work and queues the rest, up to a limit. If there are several slots, the last one goes to a tenant that has none
  * of the others, so that a hanging server blocks only the tenants that use it.
  */
-export class Turns {
-  readonly #options: TurnsOptions;
+export class GitSlots {
+  readonly #options: GitSlotsOptions;
   readonly #most: number;
   #queue: Waiter[] = [];
   /** Slots in use, by tenant. */
   readonly #working = new Map<string, number>();
   #free: number;
 
-  constructor(options: TurnsOptions) {
+  constructor(options: GitSlotsOptions) {
     this.#options = options;
     this.#free = options.atOnce;
     this.#most = Math.max(1, options.atOnce - 1);

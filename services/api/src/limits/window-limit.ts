@@ -1,17 +1,17 @@
 import { LRUCache } from 'lru-cache';
 
-interface TallyOptions {
+interface WindowLimitOptions {
   /** Limit per window. */
   readonly limit: number;
   readonly windowMs: number;
 }
 
 /** Counts by name in windows of time, in this process alone and in bounded memory. The first count of a name starts its window. */
-export class Tally {
+export class WindowLimit {
   readonly #limit: number;
   readonly #counts: LRUCache<string, { count: number }>;
 
-  constructor({ limit, windowMs }: TallyOptions) {
+  constructor({ limit, windowMs }: WindowLimitOptions) {
     this.#limit = limit;
     this.#counts = new LRUCache({ max: 10_000, ttl: windowMs });
   }
