@@ -1,4 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { infrastructureFault } from '../errors/index.js';
 import type { Scratch } from './blob-store.js';
@@ -108,11 +111,84 @@ async function renameInto(from: string, target: string, root: string): Promise<v
 }
 
 /** Syncs a folder, so that its entries survive a crash. */
-export async function syncFolder(folder: string): Promise<void> {
+async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await coded(handle.sync());
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * Syncs folders. A caller that arrives during a sync waits for the next one, because the running sync may have missed its rename.
+ * All callers that arrive until then share that next sync.
+ */
+export class FolderSyncs {
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #next = new Map<string, Promise<void>>();
+
+  async sync(folder: string): Promise<void> {
+    const running = this.#running.get(folder);
+    if (running === undefined) return await this.#begin(folder);
+    const next = this.#next.get(folder) ?? this.#after(running, folder);
+    this.#next.set(folder, next);
+    await next;
+  }
+
+  async #after(running: Promise<void>, folder: string): Promise<void> {
+    // Only the callers of that sync receive its error.
+    await running.catch(() => undefined);
+    this.#next.delete(folder);
+    await this.#begin(folder);
+  }
+
+  async #begin(folder: string): Promise<void> {
+    const sync = syncFolder(folder);
+    this.#running.set(folder, sync);
+    try {
+      await sync;
+    } finally {
+      if (this.#running.get(folder) === sync) this.#running.delete(folder);
+    }
+  }
+}
+
+/**
+ * Returns a name for a temporary file: `<habitat>.<pid>.<random>`. A process id means nothing outside its PID namespace: services
+ * in containers share a volume, and most of them are process 1. The habitat therefore names the PID namespace and the boot of the
+ * machine. Only files of the same habitat are judged by their process id.
+ */
+export function temporaryName(): string {
+  return `${habitat()}.${process.pid}.${randomBytes(9).toString('hex')}`;
+}
+
+/** Returns true if the name belongs to a dead process; `undefined` if this process cannot know. */
+export function writerIsGone(name: string): boolean | undefined {
+  const [where, pid] = name.split('.');
+  if (where !== habitat() || pid === undefined) return undefined;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+let known: string | undefined;
+
+function habitat(): string {
+  known ??= readHabitat();
+  return known;
+}
+
+function readHabitat(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
+    const namespace = readlinkSync('/proc/self/ns/pid').replace(/\D/g, '');
+    return `${boot}-${namespace}`;
+  } catch {
+    // Not Linux: there are no PID namespaces to distinguish.
+    return hostname().replace(/[^A-Za-z0-9-]/g, '-');
   }
 }

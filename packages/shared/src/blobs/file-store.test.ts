@@ -6,9 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readEnv } from '../config/index.js';
 import { blobStoreConformance } from './conformance.js';
-import { FileScratch } from './file-scratch.js';
+import { FileScratch, temporaryName } from './file-scratch.js';
 import { blobStore, openBlobStore } from './index.js';
-import { temporaryName } from './temporary-names.js';
 
 const create = async () => {
   const directory = await mkdtemp(join(tmpdir(), 'slipway-blobs-'));

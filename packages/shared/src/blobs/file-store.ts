@@ -11,9 +11,7 @@ import {
   type Scratch,
 } from './blob-store.js';
 import { DiskFloor, diskSpace } from './disk-floor.js';
-import { coded, FileScratch, readFully } from './file-scratch.js';
-import { FolderSyncs } from './folder-syncs.js';
-import { temporaryName, writerIsGone } from './temporary-names.js';
+import { coded, FileScratch, FolderSyncs, readFully, temporaryName, writerIsGone } from './file-scratch.js';
 
 const day = 24 * 60 * 60 * 1000;
 const listedAtOnce = 1_000;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { FolderSyncs } from './folder-syncs.js';
+import { FolderSyncs } from './file-scratch.js';
 
 it('gives all sharers of a sync its result, and starts a new sync for later callers', async () => {
   const root = await mkdtemp(join(tmpdir(), 'slipway-syncs-'));

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { type HttpSettings, httpSettings } from '../http/settings.js';
 import type { Fields } from './fields.js';
+import { Secret } from './secret.js';
 import { type TracingConfig, tracingConfig } from './tracing.js';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -79,4 +80,55 @@ function parseHost(raw: string): string {
   if (isIP(raw) === 0 && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(raw))
     throw new Error(`must be an IP address or a host name, not '${raw}'`);
   return raw;
+}
+
+/** The installation's payload secret, and the previous secrets during a rotation. */
+export interface PayloadSecrets {
+  readonly payloadSecret: Secret;
+  /** The newest first. Slipway opens and verifies with them, but never seals or signs with them. */
+  readonly previousPayloadSecrets: readonly Secret[];
+}
+
+/** Bounds the cost: every secret is tried when opening, and payloads are verified against all of them as they stream. */
+const maxPreviousSecrets = 4;
+
+export function payloadSecrets(fields: Fields): PayloadSecrets {
+  return {
+    payloadSecret: fields.secret('PAYLOAD_SECRET', {
+      doc: 'Signs build payloads, and seals stored secrets. The same for all services',
+    }),
+    previousPayloadSecrets: previousPayloadSecrets(fields),
+  };
+}
+
+/** Returns the secrets of `PAYLOAD_SECRET_PREVIOUS`, one a line. */
+export function previousPayloadSecrets(fields: Fields): readonly Secret[] {
+  const doc =
+    'Up to four others, one a line, that services still accept during a [replacement](payload-secret.md)';
+  return fields.parsedSecret('PAYLOAD_SECRET_PREVIOUS', { doc, parse: parseSecrets }) ?? [];
+}
+
+function parseSecrets(text: string): Secret[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  const secrets = [...new Set(lines)].filter((line) => line !== '');
+  if (secrets.length > maxPreviousSecrets)
+    throw new Error(`must hold at most ${maxPreviousSecrets} secrets, one a line`);
+  return secrets.map((secret) => new Secret(secret));
+}
+
+/** Returns `PUBLIC_URL`, the address of the API for users and webhook receivers: an origin and an optional path, without a trailing slash. */
+export function publicUrl(fields: Fields): string | undefined {
+  return fields.optionalParsed('PUBLIC_URL', {
+    doc: 'Where people and receivers of webhooks find the API: an origin and an optional path. Links in messages begin with it; without it they are paths',
+    parse: parsePublicUrl,
+  });
+}
+
+function parsePublicUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
+    throw new Error('must be an http or https URL');
+  if (url.username !== '' || url.password !== '') throw new Error('must not hold credentials');
+  if (url.search !== '' || url.hash !== '') throw new Error('must have no query or fragment');
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }

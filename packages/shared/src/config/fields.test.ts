@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultHttpSettings } from '../http/settings.js';
-import { commonConfig } from './common.js';
+import { commonConfig, publicUrl } from './common.js';
 import { ConfigError, declaredSettings, type Fields, readEnv } from './fields.js';
-import { publicUrl } from './public-url.js';
 import { redisConfig } from './redis.js';
 
 const read = <T>(env: Record<string, string>, get: (fields: Fields) => T) => readEnv(env, get);

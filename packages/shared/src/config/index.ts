@@ -1,4 +1,11 @@
-export { type CommonConfig, commonConfig } from './common.js';
+export {
+  type CommonConfig,
+  commonConfig,
+  type PayloadSecrets,
+  payloadSecrets,
+  previousPayloadSecrets,
+  publicUrl,
+} from './common.js';
 export {
   ConfigError,
   type DeclaredSetting,
@@ -8,9 +15,6 @@ export {
   openSetting,
   readEnv,
 } from './fields.js';
-export { insecureRegistries } from './insecure-registries.js';
-export { type PayloadSecrets, payloadSecrets, previousPayloadSecrets } from './payload-secrets.js';
-export { publicUrl } from './public-url.js';
 export { type RedisAccess, type RedisConfig, redisConfig } from './redis.js';
 export { Secret } from './secret.js';
 export type { TracingConfig } from './tracing.js';

@@ -1,5 +1,4 @@
-export { clientAddress, clientNetwork } from './client-address.js';
-export { healthRouter } from './health.js';
+export { clientAddress, clientNetwork } from './network.js';
 export {
   notFoundHandler,
   problemHandler,

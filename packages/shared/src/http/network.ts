@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import type { Request } from 'express';
 
 /** Returns an address in plain form: IPv4-mapped as IPv4, and without the zone of a link. */
 export function plainAddress(address: string): string {
@@ -20,3 +21,9 @@ export function networkOf(given: string): string {
     .map((group) => Number.parseInt(group, 16).toString(16))
     .join(':')}::/64`;
 }
+
+/** Returns the client's address as reported by trusted proxies. An IPv4-mapped address is returned as IPv4. */
+export const clientAddress = (req: Request): string => plainAddress(req.ip ?? '');
+
+/** Returns the client's network: an IPv4 address, or an IPv6 /64. */
+export const clientNetwork = (req: Request): string => networkOf(req.ip ?? '');

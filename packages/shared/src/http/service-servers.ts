@@ -1,12 +1,14 @@
-import type { Router } from 'express';
+import express, { type Router } from 'express';
 import type { CommonConfig } from '../config/common.js';
 import type { Component } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
 import { measureCertificates, measureProcess, type Registry } from '../metrics/index.js';
 import { healthRouter } from './health.js';
-import { healthServer } from './health-server.js';
 import { metricsServer } from './metrics.js';
-import type { HttpServerOptions } from './server.js';
+import { notFoundHandler, problemHandler } from './problems.js';
+import { securityHeaders } from './security-headers.js';
+import { type HttpServerOptions, httpServer } from './server.js';
+import { defaultHttpSettings, type HttpSettings } from './settings.js';
 
 /** The options that all servers of a service share, with the service's own port. */
 export type ServiceListen = Omit<HttpServerOptions, 'app'> &
@@ -46,4 +48,31 @@ export function serviceServers(options: ServiceServersOptions): Component[] {
     ...(metricsPort === undefined ? [] : [metricsServer({ ...listen, registry, port: metricsPort })]),
     ...(healthPort === undefined ? [] : [healthServer({ ...listen, router: health, port: healthPort })]),
   ];
+}
+
+interface HealthServerOptions {
+  readonly port: number;
+  readonly host?: string | undefined;
+  /** The router that `healthRouter` returns. */
+  readonly router: Router;
+  readonly logger: Logger;
+  readonly onCertificate?: (pem: string) => void;
+  readonly settings?: HttpSettings;
+}
+
+/** Health checks are short, so a long request is not one. */
+const bounds = {
+  headersTimeoutMs: 5_000,
+  keepAliveTimeoutMs: 5_000,
+  maxConnections: 256,
+  maxConnectionsPerNetwork: 64,
+};
+
+/** Returns a server for health checks on a separate port, which clients of the service's port cannot fill. */
+function healthServer(options: HealthServerOptions): Component {
+  const { router, settings = defaultHttpSettings, ...server } = options;
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(securityHeaders, router, notFoundHandler, problemHandler(server.logger));
+  return httpServer({ name: 'health', app, ...server, settings: { ...settings, ...bounds } });
 }

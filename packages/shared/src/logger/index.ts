@@ -1,5 +1,4 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { loggedError } from './error.js';
 
 export type { Logger };
 
@@ -23,4 +22,26 @@ export function createLogger({ name, level, destination, fields }: LoggerOptions
     ...(fields && { mixin: () => fields() ?? {} }),
   };
   return destination ? pino(options, destination) : pino(options);
+}
+
+/**
+ * Returns an error as the log shows it: like pino, but with only the name of a failed Redis command. Its arguments are records,
+ * digests of tokens or the password.
+ */
+function loggedError(error: Error): object {
+  return withoutArguments(pino.stdSerializers.err(error) as object);
+}
+
+function withoutArguments(described: object): object {
+  const { command, aggregateErrors, ...rest } = described as Described;
+  return {
+    ...rest,
+    ...(command?.name !== undefined && { command: command.name }),
+    ...(aggregateErrors && { aggregateErrors: aggregateErrors.map(withoutArguments) }),
+  };
+}
+
+interface Described {
+  readonly command?: { readonly name?: string };
+  readonly aggregateErrors?: readonly object[];
 }

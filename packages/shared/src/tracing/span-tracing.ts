@@ -13,7 +13,6 @@ import {
 } from '@opentelemetry/api';
 import { type IdGenerator, RandomIdGenerator } from '@opentelemetry/sdk-trace';
 import { codeOf } from '../errors/index.js';
-import { SpanClock } from './span-clock.js';
 import {
   type Attributes,
   noTracing,
@@ -195,4 +194,21 @@ function known(attributes: Attributes): Record<string, string | number | boolean
   const kept: Record<string, string | number | boolean> = {};
   for (const [name, value] of Object.entries(attributes)) if (value !== undefined) kept[name] = value;
   return kept;
+}
+
+/** If the two clocks differ by more milliseconds than this, the time of day wins. */
+const toleranceMs = 20;
+
+/** Returns the time of day in fractions of a millisecond. It never goes back on its own, so that spans nest correctly. */
+class SpanClock {
+  #origin = performance.timeOrigin;
+
+  /** Returns milliseconds since the epoch. */
+  now(): number {
+    const at = this.#origin + performance.now();
+    const behind = Date.now() - at;
+    if (Math.abs(behind) < toleranceMs) return at;
+    this.#origin += behind;
+    return at + behind;
+  }
 }

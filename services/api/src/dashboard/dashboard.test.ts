@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type RunningApi, startApi } from '../testing/start-api.js';
-import { dashboardPages } from './routes.js';
+import { dashboardPages } from './router.js';
 import { dashboardFolder, readSite } from './site.js';
 
 const folder = dashboardFolder();

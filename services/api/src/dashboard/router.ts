@@ -1,7 +1,22 @@
 import { pagePolicy } from '@slipway/shared/http';
 import { type Request, type Response, Router } from 'express';
-import { dashboardPages } from './routes.js';
 import type { SiteFile } from './site.js';
+
+/** Routes of the dashboard. A direct request for one of them returns the page. */
+export const dashboardPages: readonly string[] = [
+  '/',
+  '/fleet',
+  '/batches',
+  '/batches/:id',
+  '/jobs',
+  '/jobs/:id',
+  '/functions',
+  '/functions/rebuild',
+  '/functions/:namespace/:name',
+  '/webhooks',
+  '/webhooks/:id',
+  '/deliveries/:id',
+];
 
 const yearSeconds = 365 * 24 * 3600;
 

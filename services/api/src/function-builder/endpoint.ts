@@ -10,6 +10,7 @@ import {
 import { clientNetwork } from '@slipway/shared/http';
 import { signatureHeader } from '@slipway/shared/signing';
 import type { Request, Response } from 'express';
+import { z } from 'zod';
 import { closedSignal, lingerThenClose } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { validate } from '../http/validate.js';
@@ -19,9 +20,21 @@ import { type SubmitDeps, submitJob } from '../jobs/submit.js';
 import type { RequestRate } from '../limits/request-rate.js';
 import { archiveErrors } from '../sources/errors.js';
 import { type Principal, payloadSecretId } from '../tenants/directory.js';
-import { builderResultSchema } from './contract.js';
 import { type ProgressDeps, resultOf, watchJob } from './progress.js';
 import { type ReceiveDeps, type ReceivedPayload, receivePayload } from './receive.js';
+
+/** A result of the Function Builder API, or a line of its stream (protocol.md). */
+const builderResultSchema = z
+  .object({
+    status: z.enum(['in_progress', 'success', 'failed']),
+    log: z.array(z.string()).optional(),
+    image: z.string().optional(),
+    error: z.string().optional().describe('Reason of the failure'),
+    code: z.string().optional().describe('A code of docs/errors.md'),
+    digest: z.string().optional().describe('Digest of the pushed manifest'),
+    duration: z.number().optional().describe('Seconds'),
+  })
+  .meta({ id: 'BuilderResult' });
 
 export interface BuildConfig {
   /** True if a build is canceled when the client of its `POST /build` disconnects. */

@@ -1,13 +1,13 @@
+import type { Hmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { BlobStore, Scratch } from '@slipway/shared/blobs';
 import { SlipwayError } from '@slipway/shared/errors';
 import { type UnverifiedPayloads, unverifiedBody } from '@slipway/shared/function-builder';
-import { isSignature } from '@slipway/shared/signing';
+import { isSignature, payloadHmac, signatureMatches } from '@slipway/shared/signing';
 import type { SourceRoom, SourceStore } from '@slipway/source';
 import { type OwnershipDeps, takeOwn } from '../sources/ownership.js';
 import type { Account } from '../tenants/account.js';
 import type { PayloadSigner } from '../tenants/directory.js';
-import { Signatures } from './payload-secrets.js';
 
 export interface ReceiveDeps {
   readonly blobs: BlobStore;
@@ -105,5 +105,24 @@ async function* readBack(scratch: Scratch): AsyncGenerator<Buffer> {
     if (read === 0) throw new Error('a payload ended before it was read whole');
     at += read;
     yield piece.subarray(0, read);
+  }
+}
+
+/** The running signatures of one payload, one per secret. */
+class Signatures {
+  readonly #running: readonly { readonly account: Account; readonly hmac: Hmac }[];
+
+  constructor(signers: readonly PayloadSigner[]) {
+    this.#running = signers.map(({ account, secret }) => ({ account, hmac: payloadHmac(secret) }));
+  }
+
+  update(chunk: Uint8Array): void {
+    for (const { hmac } of this.#running) hmac.update(chunk);
+  }
+
+  /** Returns the account whose secret made this value of X-Build-Signature. Compares with every secret, each in constant time. */
+  signer(signature: string): Account | undefined {
+    const [found] = this.#running.filter(({ hmac }) => signatureMatches(signature, hmac));
+    return found?.account;
   }
 }

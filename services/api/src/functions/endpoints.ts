@@ -1,4 +1,4 @@
-import { type FunctionStore, toFunctionView } from '@slipway/control-plane/functions';
+import { type FunctionRecord, type FunctionStore, toFunctionView } from '@slipway/control-plane/functions';
 import {
   functionRequestSchema,
   functionSchema,
@@ -15,7 +15,7 @@ import { type Endpoint, endpoint } from '../http/operation.js';
 import { notAllowedErrors, resolveErrors } from '../jobs/errors.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
 import { checkAllowed, usualPriority } from '../tenants/account.js';
-import { listFunctions } from './list.js';
+import { type Criteria, reasonsFor } from './select.js';
 
 interface FunctionEndpointsDeps extends ResolveDeps {
   readonly functions: FunctionStore;
@@ -179,4 +179,39 @@ export function functionEndpoints(deps: FunctionEndpointsDeps): Endpoint[] {
       },
     ),
   ];
+}
+
+interface ListOptions {
+  readonly functions: FunctionStore;
+  readonly tenant: string;
+  readonly criteria: Criteria;
+  readonly limit: number;
+  /** The name after which the page begins. */
+  readonly after: string | undefined;
+}
+
+interface FunctionPage {
+  readonly records: readonly FunctionRecord[];
+  /** The name after which the next page begins; undefined on the last page. */
+  readonly next: string | undefined;
+}
+
+/** Limit of records read for one page. The page then ends early with a cursor. */
+const maxLookedAt = 5_000;
+
+/** Returns a page of functions, by name. */
+async function listFunctions(options: ListOptions): Promise<FunctionPage> {
+  const { functions, tenant, criteria, limit, after } = options;
+  const found: FunctionRecord[] = [];
+  let lookedAt = 0;
+  for await (const { records, upTo } of functions.walk(tenant, { namespace: criteria.namespace, after })) {
+    for (const record of records) {
+      if (!reasonsFor(record, criteria)) continue;
+      if (found.length === limit) return { records: found, next: found.at(-1)?.name };
+      found.push(record);
+    }
+    lookedAt += records.length;
+    if (lookedAt >= maxLookedAt) return { records: found, next: upTo };
+  }
+  return { records: found, next: undefined };
 }

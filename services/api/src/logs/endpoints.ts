@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { parsePosition } from '@slipway/control-plane/logs';
+import { formatPosition, parsePosition } from '@slipway/control-plane/logs';
 import { ofTenant } from '@slipway/control-plane/records';
 import { jobIdSchema } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -8,8 +8,49 @@ import { z } from 'zod';
 import { accountOf, tokenEnd } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
-import { type FollowDeps, follow } from './follow.js';
-import { type LogFormat, logFormats } from './formats.js';
+import { type FollowDeps, follow, type LogPart } from './follow.js';
+
+type Parts = AsyncIterable<LogPart>;
+
+async function* text(parts: Parts): AsyncGenerator<string> {
+  for await (const part of parts) {
+    if (part.kind === 'lines') yield part.lines.map((line) => `${line.text}\n`).join('');
+  }
+}
+
+async function* ndjson(parts: Parts): AsyncGenerator<string> {
+  for await (const part of parts) {
+    if (part.kind === 'lines') yield part.lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  }
+}
+
+/** Formats server-sent events (HTML Standard). Regular comments keep proxies from closing the stream. */
+async function* events(parts: Parts): AsyncGenerator<string> {
+  for await (const part of parts) {
+    switch (part.kind) {
+      case 'lines':
+        yield part.lines
+          .map((line) => `id: ${formatPosition(line)}\nevent: log\ndata: ${JSON.stringify(line)}\n\n`)
+          .join('');
+        break;
+      case 'idle':
+        yield ': idle\n\n';
+        break;
+      case 'end':
+        yield `event: end\ndata: ${JSON.stringify({ state: part.state })}\n\n`;
+        break;
+      default:
+        part satisfies never;
+    }
+  }
+}
+
+const logFormats = {
+  'text/plain': text,
+  'application/x-ndjson': ndjson,
+  'text/event-stream': events,
+} as const;
+type LogFormat = keyof typeof logFormats;
 
 const flag = z.enum(['0', '1', 'true', 'false']).transform((text) => text === '1' || text === 'true');
 const positionSchema = z

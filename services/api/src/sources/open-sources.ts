@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cell } from '@slipway/control-plane/cell';
 import { TemplateStore } from '@slipway/control-plane/templates';
-import { openBlobStore } from '@slipway/shared/blobs';
+import { type BlobStore, openBlobStore } from '@slipway/shared/blobs';
 import { openSetting } from '@slipway/shared/config';
-import type { Cleanups } from '@slipway/shared/lifecycle';
+import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Registry } from '@slipway/shared/metrics';
 import { createSourceStore, SourceOwners, SourceUses } from '@slipway/source';
@@ -10,7 +11,6 @@ import type { ApiConfig } from '../config.js';
 import { GitSources } from '../git/git-sources.js';
 import { ContextChecks } from '../jobs/resolve/context.js';
 import { measureBlobStore } from '../metrics/blob-store-metrics.js';
-import { createSweeper } from './sweeper.js';
 
 interface SourcesOptions {
   readonly cell: Cell;
@@ -52,5 +52,32 @@ export async function openSources({ cell, config, registry, logger, cleanups }: 
     contexts: new ContextChecks({ sources }),
     templates: new TemplateStore({ redis, keys, now, faults }),
     sweeper: createSweeper({ blobs, git, logger }),
+  };
+}
+
+interface SweeperOptions {
+  readonly blobs: Pick<BlobStore, 'sweep'>;
+  readonly git: { sweep(): Promise<void> };
+  readonly logger: Logger;
+}
+
+const everyMs = 24 * 3600 * 1_000;
+
+/** Removes the remains of uploads and fetches whose process died, at start and once a day. */
+function createSweeper({ blobs, git, logger }: SweeperOptions): Component {
+  return {
+    name: 'sweeper',
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          await git.sweep();
+          const removed = await blobs.sweep();
+          if (removed > 0) logger.info({ removed }, 'removed remains of interrupted uploads');
+        } catch (error) {
+          logger.warn({ err: error }, 'could not remove remains of interrupted uploads');
+        }
+        await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+      }
+    },
   };
 }

@@ -1,10 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import {
   type DeliveryRecord,
   type DeliveryStore,
+  type EndpointRecord,
   type EndpointStore,
+  type NewDelivery,
   toDelivery,
 } from '@slipway/control-plane/webhooks';
-import { deliverySchema } from '@slipway/shared/contracts';
+import { deliverySchema, type WebhookMessage } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Response } from 'express';
 import type { z } from 'zod';
@@ -20,7 +23,6 @@ import {
   recoverSchema,
 } from './contract.js';
 import { enabledEndpoint, existingEndpoint } from './existing.js';
-import { testDelivery } from './test-delivery.js';
 
 export interface DeliveryEndpointsDeps {
   /** Returns Redis' time in milliseconds. */
@@ -197,4 +199,38 @@ async function redeliverable(webhooks: Pick<EndpointStore, 'get'>, tenant: strin
 function summary(record: DeliveryRecord) {
   const { request: _request, attempts, ...outline } = toDelivery(record);
   return { ...outline, attempts: attempts.map(({ response: _response, ...attempt }) => attempt) };
+}
+
+interface TestOptions {
+  readonly endpoint: EndpointRecord;
+  /** Public URL of the API, if configured; without a slash at its end. */
+  readonly publicUrl: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Returns a delivery of a test message, which is about its endpoint alone. Each test has a new message id. */
+function testDelivery({ endpoint, publicUrl = '', now }: TestOptions): NewDelivery {
+  const { id, tenant, url, format } = endpoint;
+  const unique = randomBytes(16).toString('hex');
+  // Numbered like other messages about endpoints: milliseconds, then the position among messages of the same one.
+  const sequence = now * 1_000;
+  const message: WebhookMessage = {
+    type: 'webhook.test',
+    api_version: 'v1',
+    timestamp: new Date(now).toISOString(),
+    data: { sequence, url: `${publicUrl}/v1/webhooks/${id}`, webhook: { id, url } },
+  };
+  return {
+    id: `dlv_${unique}`,
+    messageId: `msg_${id}_${unique}`,
+    tenant,
+    lane: `endpoint:${id}`,
+    endpointId: id,
+    url,
+    type: message.type,
+    sequence,
+    format,
+    body: JSON.stringify(message),
+  };
 }

@@ -5,7 +5,7 @@ import { openBlobStore } from '@slipway/shared/blobs';
 import { createSourceStore } from '@slipway/source';
 import { afterEach, describe, expect, it } from 'vitest';
 import { archive } from '../../testing/archive.js';
-import { storeFiles } from './inline.js';
+import { storeFiles } from './source.js';
 
 const folders: string[] = [];
 afterEach(() => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { globFits } from './glob.js';
+import { globFits } from './select.js';
 
 it('matches the same texts as a regular expression', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.'), maxLength: 12 });
