@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cpSync, existsSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@slipway/local';
 import { expect, onTestFinished, test } from 'vitest';
@@ -22,7 +22,9 @@ async function cloned(): Promise<string> {
   return folder.path;
 }
 
-test('`npm run slipway -- up` works in a fresh clone, with the dashboard', { timeout: 600_000 }, async () => {
+test('the first commands of README.md work in a fresh clone: up, the dashboard and a build', {
+  timeout: 600_000,
+}, async () => {
   const cwd = await cloned();
   const mark = randomUUID();
   const env = {
@@ -48,12 +50,17 @@ test('`npm run slipway -- up` works in a fresh clone, with the dashboard', { tim
   });
   await up.said(/^\{.*\}\n/m);
   // A program that reads standard output gets only the result.
-  const { url } = JSON.parse(up.out()) as { url: string };
+  const { url, registry } = JSON.parse(up.out()) as { url: string; registry: string };
   expect(up.err()).toMatch(/^setup: ready in /m);
 
   const page = await fetch(`${url}/`);
   expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<div id="root">')]);
   expect(await run('status', '--json').ended).toMatchObject({ exit: 0, err: '' });
+
+  const commands = /^mkdir -p my-function\n(printf .*)\n/m.exec(readFileSync(join(cwd, 'README.md'), 'utf8'));
+  execFileSync('sh', ['-c', commands?.[0] ?? 'exit 1'], { cwd });
+  const image = `${registry}/my-function:1`;
+  expect((await run('build', './my-function', '--image', image).ended).out).toMatch(`${image}@sha256:`);
 
   interrupt();
   expect((await up.ended).exit).toBe(0);
