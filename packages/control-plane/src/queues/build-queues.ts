@@ -1,6 +1,6 @@
 import { defaultPool } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { createSender, type Sender } from './queue.js';
+import { createPoolQueue, type PoolQueue } from './pool-queue.js';
 
 interface PooledJob {
   readonly id: string;
@@ -26,25 +26,23 @@ interface BuildQueuesOptions {
   readonly keys: Keys;
 }
 
-/** Creates the sender of a pool at its first job. */
+/** Creates the queue of a pool at its first job. */
 export function createBuildQueues({ redis, keys }: BuildQueuesOptions): BuildQueues {
-  const senders = new Map<string, Sender<'builds'>>();
-  const senderOf = (pool: string) => {
-    const sender = senders.get(pool) ?? createSender({ queue: 'builds', pool, redis, keys });
-    senders.set(pool, sender);
-    return sender;
+  const queues = new Map<string, PoolQueue>();
+  const queueOf = (pool: string) => {
+    const queue = queues.get(pool) ?? createPoolQueue({ pool, redis, keys });
+    queues.set(pool, queue);
+    return queue;
   };
   return {
     async add(jobs) {
-      for (const [pool, some] of grouped(jobs, ({ pool }) => pool)) {
-        await senderOf(pool).add(some.map(({ id, priority }) => ({ id, data: { jobId: id }, priority })));
-      }
+      for (const [pool, some] of grouped(jobs, ({ pool }) => pool)) await queueOf(pool).add(some);
     },
     async remove(jobs) {
-      await Promise.all(jobs.map(({ id, pool }) => senderOf(pool).remove(id)));
+      await Promise.all(jobs.map(({ id, pool }) => queueOf(pool).remove(id)));
     },
     async position(id) {
-      return await senderOf(poolOf(await redis.hget(keys.job(id), 'pool'))).position(id);
+      return await queueOf(poolOf(await redis.hget(keys.job(id), 'pool'))).position(id);
     },
     async missing(ids) {
       const pipeline = redis.pipeline();
@@ -57,11 +55,11 @@ export function createBuildQueues({ redis, keys }: BuildQueuesOptions): BuildQue
       }
       const missing: string[] = [];
       for (const [pool, some] of grouped(ids, (id) => pools.get(id) ?? defaultPool)) {
-        missing.push(...(await senderOf(pool).missing(some)));
+        missing.push(...(await queueOf(pool).missing(some)));
       }
       return missing;
     },
-    limit: (pool, jobs) => senderOf(pool).limit(jobs),
+    limit: (pool, jobs) => queueOf(pool).limit(jobs),
   };
 }
 

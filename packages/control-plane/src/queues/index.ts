@@ -1,3 +1,2 @@
 export { type BuildQueues, createBuildQueues } from './build-queues.js';
-export { type QueueData, type QueueName, queueCatalog, queueName } from './catalog.js';
-export { createSender, type Sender } from './queue.js';
+export { queuedJobSchema, queueName } from './pool-queue.js';

@@ -71,8 +71,7 @@ export function createBuilds(options: BuildsOptions): Builds {
   const components = pools.map((pool) =>
     createConsumer({
       ...{ redis, keys, now, logger, lockDurationMs, stalledIntervalMs, concurrency, pool },
-      queue: 'builds',
-      async handle({ jobId }) {
+      async handle(jobId) {
         const result = await attempts.run(jobId);
         return result.kind === 'again' ? result.delayMs : undefined;
       },

@@ -1,4 +1,4 @@
-import { type QueueData, type QueueName, queueCatalog, queueName } from '@slipway/control-plane/queues';
+import { queuedJobSchema, queueName } from '@slipway/control-plane/queues';
 import type { Fields } from '@slipway/shared/config';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
@@ -33,34 +33,31 @@ export function queueConfig(fields: Fields): QueueConfig {
   };
 }
 
-interface ConsumerOptions<N extends QueueName> extends QueueConfig {
-  readonly queue: N;
-  /** The pool. Only `builds` has one queue per pool. */
-  readonly pool?: string;
+interface ConsumerOptions extends QueueConfig {
+  readonly pool: string;
   readonly redis: Redis;
   readonly keys: Keys;
   /** Redis' time in milliseconds. */
   readonly now: () => number;
   readonly logger: Logger;
   /** Handles one job. Returns a delay in ms to run again, or undefined. If it throws, the reconciler requeues the job. */
-  readonly handle: (data: QueueData<N>) => Promise<number | undefined>;
-  readonly onLockLost?: (id: string) => void;
+  readonly handle: (jobId: string) => Promise<number | undefined>;
+  readonly onLockLost: (jobId: string) => void;
   /** Called when the consumer is to stop, before it waits for the jobs in hand. */
-  readonly onStop?: () => void;
+  readonly onStop: () => void;
 }
 
-/** The one adapter between a handler and BullMQ: a queue of the catalogue as a component. */
-export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>): Component {
-  const { queue, pool, redis, keys, logger, handle } = options;
-  const { schema } = queueCatalog[queue];
-  const name = queueName(queue, pool);
+/** Returns the component that handles the jobs of a pool. The only adapter between a handler and BullMQ. */
+export function createConsumer(options: ConsumerOptions): Component {
+  const { pool, redis, keys, logger, handle } = options;
+  const name = queueName(pool);
   return {
     name: `${name} consumer`,
     async run(signal) {
       const worker = new Worker(
         name,
         async (job: Job, token) => {
-          const delayMs = await handle(schema.parse(job.data) as QueueData<N>);
+          const delayMs = await handle(queuedJobSchema.parse(job.data).jobId);
           if (delayMs === undefined) return;
           await job.moveToDelayed(options.now() + delayMs, token);
           throw new DelayedError();
@@ -83,7 +80,7 @@ export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>)
         logger.warn({ err: error, queue: name, id: job?.id }, 'handling failed');
       });
       worker.on('lockRenewalFailed', (ids) => {
-        for (const id of ids) options.onLockLost?.(id);
+        for (const id of ids) options.onLockLost(id);
       });
       const running = worker.run();
       if (!signal.aborted) {
@@ -92,7 +89,7 @@ export function createConsumer<N extends QueueName>(options: ConsumerOptions<N>)
           new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
         ]);
       }
-      options.onStop?.();
+      options.onStop();
       await worker.close();
       await running;
     },

@@ -1,20 +1,26 @@
+import { defaultPool, jobIdSchema } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { Queue } from 'bullmq';
-import { type QueueData, type QueueName, queueCatalog, queueName } from './catalog.js';
+import { z } from 'zod';
 
-interface QueuedJob<N extends QueueName> {
+/** The data of a job in BullMQ. The record decides on retries, so BullMQ itself never retries. */
+export const queuedJobSchema = z.object({ jobId: jobIdSchema });
+
+/** Returns the name of a pool's queue in BullMQ. The queue of the default pool keeps its name from versions without pools. */
+export const queueName = (pool: string): string => (pool === defaultPool ? 'builds' : `builds-${pool}`);
+
+interface QueuedJob {
   readonly id: string;
-  readonly data: QueueData<N>;
-  /** Lower is earlier; at least 1. A job without a priority goes before all others. */
-  readonly priority?: number;
+  /** Lower is earlier; at least 1. */
+  readonly priority: number;
 }
 
-/** The sending side of a queue of the catalogue. */
-export interface Sender<N extends QueueName> {
-  /** Adds jobs. Does not change a job whose id is already in the queue. */
-  add(jobs: readonly QueuedJob<N>[]): Promise<void>;
-  /** Removes a waiting job. Returns false when the job is not in the queue or a worker has it. */
-  remove(id: string): Promise<boolean>;
+/** The sending side of the queue of one pool. */
+export interface PoolQueue {
+  /** Adds jobs. Does not change a job that is already in the queue. */
+  add(jobs: readonly QueuedJob[]): Promise<void>;
+  /** Removes a waiting job. Does nothing when the job is not in the queue or a worker has it. */
+  remove(id: string): Promise<void>;
   /** Returns the number of jobs before a waiting job, or undefined when the job does not wait. */
   position(id: string): Promise<number | undefined>;
   /** Limits the jobs that all consumers together work on at once; undefined removes the limit. */
@@ -23,19 +29,15 @@ export interface Sender<N extends QueueName> {
   missing(ids: readonly string[]): Promise<string[]>;
 }
 
-interface SenderOptions<N extends QueueName> {
-  readonly queue: N;
-  /** The pool. Only `builds` has one queue per pool. */
-  readonly pool?: string;
-  /** The connection. The caller closes it; the sender has nothing else to close. */
+interface PoolQueueOptions {
+  readonly pool: string;
+  /** The connection. The caller closes it; the queue has nothing else to close. */
   readonly redis: Redis;
   readonly keys: Keys;
 }
 
-export function createSender<N extends QueueName>(options: SenderOptions<N>): Sender<N> {
-  const { queue, pool, redis, keys } = options;
-  const name = queueName(queue, pool);
-  const { schema } = queueCatalog[queue];
+export function createPoolQueue({ pool, redis, keys }: PoolQueueOptions): PoolQueue {
+  const name = queueName(pool);
   const bull = new Queue(name, {
     connection: redis,
     prefix: keys.bullPrefix,
@@ -50,17 +52,17 @@ export function createSender<N extends QueueName>(options: SenderOptions<N>): Se
   bull.on('error', () => undefined);
   return {
     async add(jobs) {
-      const checked = jobs.map(({ id, data, priority }) => ({
+      const checked = jobs.map(({ id, priority }) => ({
         name,
-        data: schema.parse(data),
-        opts: { jobId: id, ...(priority !== undefined && { priority }) },
+        data: queuedJobSchema.parse({ jobId: id }),
+        opts: { jobId: id, priority },
       }));
       const [only] = checked;
       if (checked.length === 1 && only) await bull.add(only.name, only.data, only.opts);
       else if (checked.length > 0) await bull.addBulk(checked);
     },
     async remove(id) {
-      return (await bull.remove(id)) === 1;
+      await bull.remove(id);
     },
     async position(id) {
       return (await redis.zrank(bull.toKey('prioritized'), id)) ?? undefined;
