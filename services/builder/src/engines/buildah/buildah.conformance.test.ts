@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { SecretBytes } from '@slipway/shared/sealing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { build, buildRequest, busyboxBase, failure, flush, output } from '../../testing/build-request.js';
 import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
+import { filesWith } from '../../testing/files-with.js';
 import { pushOnbuildBase } from '../../testing/onbuild-base.js';
 import { processesWith } from '../../testing/processes.js';
 import { ownPlatform } from '../platform.js';
@@ -179,7 +181,8 @@ describe.runIf(isTested('buildah'))('buildah', () => {
   test('a build that has secrets runs beside no other, for their steps could look into each other', async () => {
     const marker = ['sleep', `54327${process.pid}`];
     const look = await request(`${busyboxBase}RUN ls /dev/shm; echo looked${flush}\n`);
-    const secrets = new Map([['token', new SecretBytes(Buffer.from('hunter2hunter2'))]]);
+    const secret = `token-${randomBytes(16).toString('hex')}`;
+    const secrets = new Map([['token', new SecretBytes(Buffer.from(secret))]]);
     const steps = `RUN --mount=type=secret,id=token busybox ${marker.join(' ')} || true\n`;
     const first = build(opened.engine, await request(busyboxBase + steps, { secrets }));
     await expect.poll(() => processesWith(...marker)).not.toEqual([]);
@@ -187,11 +190,14 @@ describe.runIf(isTested('buildah'))('buildah', () => {
     const run = { signal: new AbortController().signal, onLog: (line: string) => log.push(line) };
     const second = opened.engine.build(look, run);
     await expect.poll(() => log).toEqual([expect.stringContaining('waiting for other builds')]);
+    // The steps of all builds of the machine see this folder.
+    const held = filesWith(secret, '/dev/shm').map((path) => path.split('/')[3]);
+    expect(held).toHaveLength(1);
     for (const pid of processesWith(...marker)) process.kill(Number(pid), 'SIGTERM');
     await first;
     await second;
     expect(output(log)).toContain('looked');
-    expect(output(log).filter((line) => line.startsWith('buildah'))).toEqual([]);
+    expect(output(log).filter((line) => held.includes(line))).toEqual([]);
   });
 
   test.each(['sbom', 'provenance'])('it makes no attestation (%s)', async (kind) => {
