@@ -71,7 +71,7 @@ test('no log, record, blob, metric or later answer contains a secret in clear te
   await calls.call('/v1/jobs', { token: given.payload });
   const path = `/v1/jobs/${job.id}`;
   await expect.poll(async () => (await call(path)).body.state).toBe('succeeded');
-  await expect.poll(() => receiver.told.has(String(job.id))).toBe(true);
+  await expect.poll(() => receiver.received.has(String(job.id))).toBe(true);
   for (const later of [
     path,
     '/v1/jobs',

@@ -126,7 +126,7 @@ describe('the leader', () => {
 });
 
 describe('the notifier', () => {
-  it('tells the callback of a batch once how it ended, signed with its own secret', async () => {
+  it('reports the end of a batch to its callback once, signed with its own secret', async () => {
     const hook = await receiver();
     const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
     const key = deriveKey(new Secret(payloadSecret), 'callback secrets');

@@ -357,7 +357,7 @@ describe('the notifier', () => {
     };
   };
 
-  it('tells the callback how a job ended, signed with its own secret', async () => {
+  it('reports the end of a job to its callback, signed with its own secret', async () => {
     const [builder, hook] = [await replica(), await receiver()];
     const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
     const key = deriveKey(new Secret(payloadSecret), 'callback secrets');

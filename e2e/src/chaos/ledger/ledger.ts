@@ -49,8 +49,8 @@ export class Ledger {
 
   /** Returns accepted jobs whose end the receiver does not have yet. */
   open(): Accepted[] {
-    const { told } = this.#options.receiver;
-    return [...this.accepted.values()].filter(({ id }) => !told.has(id));
+    const { received } = this.#options.receiver;
+    return [...this.accepted.values()].filter(({ id }) => !received.has(id));
   }
 
   /** Waits until the receiver has the end of every job, or received no end for `patienceMs`. */
@@ -86,7 +86,7 @@ export class Ledger {
     for (const accepted of this.accepted.values()) {
       const { id, image, expected } = accepted;
       const job = await this.job(id);
-      const said = receiver.told.get(id);
+      const said = receiver.received.get(id);
       const blame = (what: keyof typeof found, why: string) => {
         found[what]++;
         note(`${what}: ${id} (${image}) ${why}`);

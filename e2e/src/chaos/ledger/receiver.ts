@@ -4,7 +4,7 @@ import type { JobMessage } from '@slipway/shared/contracts';
 import { Webhook } from 'standardwebhooks';
 
 /** The messages about one job. */
-interface Told {
+interface JobMessages {
   /** `webhook-id` of each message. The same message may come again, under the same id. */
   readonly ids: Set<string>;
   readonly states: Set<string>;
@@ -14,14 +14,14 @@ interface Told {
 export interface Receiver {
   readonly callback: { readonly url: string; readonly secret: string };
   /** By the id of the job. */
-  readonly told: ReadonlyMap<string, Told>;
+  readonly received: ReadonlyMap<string, JobMessages>;
   readonly badSignatures: () => number;
   stop(): void;
 }
 
 export async function startReceiver(): Promise<Receiver> {
   const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-  const told = new Map<string, Told>();
+  const received = new Map<string, JobMessages>();
   let badSignatures = 0;
   const server = createServer(async (req, res) => {
     const body = Buffer.concat(await req.toArray()).toString('utf8');
@@ -34,16 +34,16 @@ export async function startReceiver(): Promise<Receiver> {
       return;
     }
     const { id, state } = message.data.job;
-    const known = told.get(id) ?? { ids: new Set(), states: new Set() };
+    const known = received.get(id) ?? { ids: new Set(), states: new Set() };
     known.ids.add(String(req.headers['webhook-id']));
     known.states.add(state);
-    told.set(id, known);
+    received.set(id, known);
     res.writeHead(204).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     callback: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, secret },
-    told,
+    received,
     badSignatures: () => badSignatures,
     stop() {
       server.close();

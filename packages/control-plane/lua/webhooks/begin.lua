@@ -16,7 +16,7 @@ reclaim(lane)
 redis.call('ZREM', keys.laneInflight(lane), args.id)
 redis.call('HDEL', key, 'token')
 if ended then
-  settle(args.id, 'canceled', why)
+  end_delivery(args.id, 'canceled', why)
   watch(lane)
   return reply('ended')
 end

@@ -68,7 +68,7 @@ if verdict == 'retry' then
   redis.call('HSET', key, 'due_at', detail)
   redis.call('ZADD', keys.dueDeliveries, detail, args.id)
 else
-  settle(args.id, verdict, not arrived and detail or nil)
+  end_delivery(args.id, verdict, not arrived and detail or nil)
 end
 
 reclaim(lane)

@@ -10,7 +10,7 @@ local function cancel_pending(endpoint, most)
   if ended then
     for _, delivery in ipairs(redis.call('ZRANGE', keys.deliveries('pending:' .. endpoint), 0, most - 1)) do
       if redis.call('HEXISTS', keys.delivery(delivery), 'token') == 0 then
-        settle(delivery, 'canceled', why)
+        end_delivery(delivery, 'canceled', why)
         count = count + 1
       end
     end

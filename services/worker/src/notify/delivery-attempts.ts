@@ -25,9 +25,9 @@ import type { WebhookTokens } from './tokens.js';
 interface DeliveryAttemptsOptions {
   readonly deliveries: Pick<DeliveryStore, 'begin' | 'end' | 'list'>;
   readonly endpoints: Pick<EndpointStore, 'get' | 'secrets'>;
-  /** Opens the secrets that callbacks brought. */
+  /** Opens the secrets of callbacks. */
   readonly sealingKey: SealingKey;
-  /** Sign for callbacks that brought none. */
+  /** Sign messages to callbacks without a secret. */
   readonly defaultSecrets: readonly Secret[];
   readonly tokens: WebhookTokens;
   readonly publicUrl: string | undefined;
@@ -44,14 +44,14 @@ interface DeliveryAttemptsOptions {
   readonly random: () => number;
 }
 
-/** For the request, its answer included. */
+/** Limit of a request with its answer. */
 const timeoutMs = 15_000;
-/** Milliseconds that a delivery belongs to one worker. After a death of that worker it waits as long. */
+/** Milliseconds for which a delivery belongs to one worker. If that worker dies, the delivery waits as long. */
 const leaseMs = timeoutMs + 5_000;
 /** Concurrent requests of one tenant's callbacks to one host. */
 const callbackMaxInFlight = 10;
-/** Deliveries of one job that are looked at for a later one. */
-const siblings = 100;
+/** Limit of deliveries of one job among which to look for a later message. */
+const maxDeliveriesOfJob = 100;
 
 /** The next step of a delivery: a request, or its end without one. */
 type Plan =
@@ -67,7 +67,7 @@ interface Report {
   readonly record: DeliveryRecord;
   readonly attempt: number;
   readonly durationMs: number;
-  /** None where no request was made. */
+  /** Undefined if no request was made. */
   readonly outcome: SendOutcome | undefined;
   readonly step: NextStep | End;
   readonly stale: boolean;
@@ -154,7 +154,7 @@ export class DeliveryAttempts {
       const secrets = endpoint ? endpoints.secrets(endpoint) : this.#callbackSecrets(record);
       return { kind: 'request', request, secrets };
     } catch (error) {
-      // Sealed with another payload secret than this worker's: no repetition changes that.
+      // It is sealed with another payload secret than this worker's. A retry does not change that.
       logger.error({ err: error, delivery_id: record.id }, 'the secret of a webhook cannot be opened');
       return { kind: 'failed', reason: 'secret_unreadable' };
     }
@@ -169,7 +169,7 @@ export class DeliveryAttempts {
   /** Returns true if a later message about the same job is in progress to the endpoint, or has arrived there. */
   async #overtaken({ tenant, endpointId, job, sequence }: DeliveryRecord): Promise<boolean> {
     if (job === undefined) return false;
-    const { records } = await this.#options.deliveries.list({ tenant, job, limit: siblings });
+    const { records } = await this.#options.deliveries.list({ tenant, job, limit: maxDeliveriesOfJob });
     return records.some(
       (other) =>
         other.endpointId === endpointId &&
@@ -231,7 +231,7 @@ function isUserFault(code: string): boolean {
   return known !== undefined && errorRow(known).fault === 'user';
 }
 
-/** The host alone of where it went: paths and queries may hold what only the receiver should know. */
+/** Sets the attributes of a span. They have the host alone, because paths and queries may hold secrets of the receiver. */
 function describe(span: TraceSpan, { record, attempt, outcome, step, stale }: Report): void {
   const { hostname, port, protocol } = new URL(record.url);
   const counted = stale ? 'stale' : countedAs(step);
@@ -252,8 +252,13 @@ function describe(span: TraceSpan, { record, attempt, outcome, step, stale }: Re
   span.fail(outcome?.error ?? (outcome?.status === undefined ? counted : String(outcome.status)));
 }
 
-function attemptOf(made: { at: number; durationMs: number; outcome: SendOutcome }): AttemptRecord {
-  const { at, durationMs, outcome } = made;
+interface AttemptMade {
+  readonly at: number;
+  readonly durationMs: number;
+  readonly outcome: SendOutcome;
+}
+
+function attemptOf({ at, durationMs, outcome }: AttemptMade): AttemptRecord {
   const { status, error, response } = outcome;
   return status === undefined ? { at, durationMs, error } : { at, durationMs, status, response };
 }

@@ -34,7 +34,7 @@ const installationTenant = 'default';
 /** Failed jobs of a batch that are read for its message. */
 const maxFailures = 50;
 
-/** A message, and whom it is for. */
+/** A message with its receivers. */
 interface Announcement {
   readonly message: Message;
   /** The `webhook-id`: one per event, equal for all receivers. */
@@ -44,11 +44,11 @@ interface Announcement {
   readonly callback?: { readonly url: string; readonly sealedSecret: string | undefined } | undefined;
   readonly job?: string;
   readonly batch?: string | undefined;
-  /** That of the job or batch. */
+  /** The trace of the job or batch. */
   readonly trace?: TraceContext | undefined;
 }
 
-/** Whom to tell of an event, out of these endpoints and the callbacks: the same deliveries, with the same ids, however often it is asked. */
+/** Returns the deliveries of an event to these endpoints and to callbacks. The same event always has the same deliveries with the same ids. */
 export async function deliveriesOf(
   event: StreamEvent,
   endpoints: readonly EndpointRecord[],

@@ -139,9 +139,9 @@ describe('the message about a job', () => {
         });
         expect(bytes(message)).toBeLessThan(limit);
         expect(jobMessageSchema.parse(message)).toEqual(message);
-        const shown = message.data.detail ?? '';
-        if (shown !== detail) {
-          expect(detail.startsWith(shown.slice(0, -1))).toBe(true);
+        const sent = message.data.detail ?? '';
+        if (sent !== detail) {
+          expect(detail.startsWith(sent.slice(0, -1))).toBe(true);
           expect(bytes(message)).toBeGreaterThan(limit / 2);
         }
       }),
@@ -175,7 +175,7 @@ describe('the message about a batch', () => {
 });
 
 describe('the other messages', () => {
-  it('tell of circuits of replicas', () => {
+  it('report circuits of replicas', () => {
     const message = builderMessage({
       event: {
         kind: 'builder',
@@ -193,7 +193,7 @@ describe('the other messages', () => {
     });
   });
 
-  it('tell of endpoints that were switched off', () => {
+  it('report endpoints that were switched off', () => {
     const endpointId = `wh_${'0'.repeat(26)}`;
     const message = disabledMessage({
       event: {

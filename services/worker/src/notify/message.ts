@@ -27,7 +27,7 @@ export const hrefFrom =
 const iso = (ms: number) => new Date(ms).toISOString();
 const sizeOf = (message: Message) => Buffer.byteLength(JSON.stringify(message));
 
-/** Returns true if messages report the event. No message reports that a job waits for its next attempt. */
+/** Returns true if the event has a message. No message reports that a job waits for its next attempt. */
 export const hasMessage = (type: JobEventType): type is JobMessage['type'] => type !== 'job.requeued';
 
 /** Returns the message about an event of a job. Only the message of the end holds the result, even if another one is made later. */

@@ -18,7 +18,7 @@ interface NextStepOptions {
   /** The number of the attempt that has just been made, from 1. */
   readonly attempt: number;
   readonly outcome: SendOutcome;
-  /** By whose rules the answer is read. */
+  /** The format whose rules give the answer its meaning. */
   readonly format: WebhookFormatType;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -30,7 +30,7 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** The schedule that Standard Webhooks suggests, from the second attempt on; the first is at once. */
+/** The schedule that Standard Webhooks suggests, from the second attempt on. The first attempt has no delay. */
 export const usualDelaysMs: readonly number[] = [
   5 * second,
   5 * minute,
@@ -45,9 +45,9 @@ export const usualDelaysMs: readonly number[] = [
 const longestWaitMs = 24 * hour;
 
 /**
- * Decides on a delivery after an attempt: 2xx is success. 410 ends it and switches the endpoint off (Standard Webhooks 1.0); an
- * address that requests may not go to ends it, too, and so does what the API of a CI system will never take. Everything else is
- * tried again by the schedule, ±10 %, later where the answer asks for that, until the attempts are used up.
+ * Decides on a delivery after an attempt. 2xx is success. 410 ends the delivery and switches the endpoint off (Standard Webhooks 1.0).
+ * An address that requests may not reach ends it as well, and so does an answer that is final in the format. All other attempts
+ * are repeated by the schedule, ±10 %, or later if the answer asks for that, until no attempt is left.
  */
 export function nextStep({ delaysMs, attempt, outcome, format, now, random }: NextStepOptions): NextStep {
   const { status, error } = outcome;

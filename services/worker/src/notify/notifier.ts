@@ -26,10 +26,10 @@ interface NotifierOptions extends FanOutDeps {
 }
 
 const batch = 100;
-/** Told of at once: each may be one for every endpoint, with a body of 20 KB. */
+/** Events whose deliveries are created at once. Each event may have one for every endpoint, with a body of 20 KB. */
 const eventsAtOnce = 20;
 const blockMs = 5_000;
-/** Entries that a notifier took and did not settle for this long are taken over. */
+/** Another notifier claims entries that a notifier has not acknowledged for this long. */
 const abandonedAfterMs = 15_000;
 const claimEveryMs = 5_000;
 const keepEventsMs = 24 * 3600 * 1_000;
@@ -38,9 +38,9 @@ const trimEveryMs = 60_000;
 type Entries = [string, string[] | null][];
 
 /**
- * Reads the event stream as one consumer group with the notifiers of the other workers, and makes one delivery
- * of every event for each endpoint that wants it and for the callback. Delivery ids are made from the event, so that
- * reading an event twice adds nothing; an event is settled when its deliveries are written.
+ * Reads the event stream as one consumer group with the notifiers of the other workers, and creates one delivery
+ * of each event for each endpoint that subscribes to it and for the callback. Delivery ids derive from the event, so
+ * reading an event twice adds nothing. The notifier acknowledges an event once its deliveries are written.
  */
 export class Notifier implements Component {
   readonly name = 'notifier';
@@ -92,22 +92,22 @@ export class Notifier implements Component {
       '>',
     );
     const streams = (await untilAborted(read, signal)) as [string, Entries][] | null;
-    await this.#settle(streams?.[0]?.[1] ?? []);
+    await this.#handle(streams?.[0]?.[1] ?? []);
     if (performance.now() - this.#trimmedAt > trimEveryMs) await this.#trim();
   }
 
-  /** Takes over what other notifiers took and never settled. A whole batch may have more behind it. */
+  /** Claims entries that other notifiers read and never acknowledged. After a full batch there may be more. */
   async #claim(): Promise<void> {
     const { redis, keys, workerName } = this.#options;
     const claim = redis.xautoclaim(keys.events, group, workerName, abandonedAfterMs, '0', 'COUNT', batch);
     const [, abandoned] = (await claim) as [string, Entries];
-    await this.#settle(abandoned);
+    await this.#handle(abandoned);
     if (abandoned.length < batch) this.#claimedAt = performance.now();
   }
 
-  async #settle(entries: Entries): Promise<void> {
+  async #handle(entries: Entries): Promise<void> {
     for (let at = 0; at < entries.length; at += eventsAtOnce) {
-      await this.#tell(entries.slice(at, at + eventsAtOnce));
+      await this.#createDeliveries(entries.slice(at, at + eventsAtOnce));
     }
   }
 
@@ -115,23 +115,23 @@ export class Notifier implements Component {
    * Handles each event alone: a failed one stays pending and is retried, perhaps by a worker of a newer version.
    * Only a failure that concerns more than one record ends the round.
    */
-  async #tell(entries: Entries): Promise<void> {
+  async #createDeliveries(entries: Entries): Promise<void> {
     const { redis, keys, endpoints, deliveries } = this.#options;
     const active = await endpoints.active();
-    const told = await Promise.allSettled(
+    const outcomes = await Promise.allSettled(
       entries.map(async (entry) => {
         const [event] = parseEvents([entry]);
         return event ? await deliveriesOf(event, active, this.#options) : [];
       }),
     );
-    await deliveries.create(told.flatMap((each) => (each.status === 'fulfilled' ? each.value : [])));
-    const failed = told.find(
+    await deliveries.create(outcomes.flatMap((each) => (each.status === 'fulfilled' ? each.value : [])));
+    const failed = outcomes.find(
       (each) => each.status === 'rejected' && !(each.reason instanceof UnreadableRecord),
     );
-    const settled = entries.filter((_entry, at) => told[at]?.status !== 'rejected');
-    if (settled.length > 0) {
-      await redis.xack(keys.events, group, ...settled.map(([position]) => position));
-      this.#count(settled);
+    const handled = entries.filter((_entry, at) => outcomes[at]?.status !== 'rejected');
+    if (handled.length > 0) {
+      await redis.xack(keys.events, group, ...handled.map(([position]) => position));
+      this.#count(handled);
     }
     if (failed?.status === 'rejected') throw failed.reason;
   }
@@ -147,14 +147,14 @@ export class Notifier implements Component {
     }
   }
 
-  /** Drops old entries, and never one that is not settled yet. */
+  /** Drops old entries that are acknowledged. */
   async #trim(): Promise<void> {
     this.#trimmedAt = performance.now();
     const { redis, keys, now } = this.#options;
     const [count, first] = (await redis.xpending(keys.events, group)) as [number, string | null];
     const groups = (await redis.xinfo('GROUPS', keys.events)) as unknown[][];
     const reached = String(groups.find((row) => row[1] === group)?.[7] ?? '0-0');
-    const unsettled = Number((count > 0 && first ? first : reached).split('-')[0]);
-    await redis.xtrim(keys.events, 'MINID', '~', Math.min(unsettled, now() - keepEventsMs));
+    const oldestOpen = Number((count > 0 && first ? first : reached).split('-')[0]);
+    await redis.xtrim(keys.events, 'MINID', '~', Math.min(oldestOpen, now() - keepEventsMs));
   }
 }

@@ -59,7 +59,7 @@ const post = (url: string, { timeoutMs = 15_000, allow }: { timeoutMs?: number; 
   });
 
 describe('a request', () => {
-  it('brings the body and its headers, and tells the status and the beginning of the answer', async () => {
+  it('sends the body and its headers, and returns the status and the beginning of the answer', async () => {
     const seen: unknown[] = [];
     const url = await receiver(async (req, res) => {
       const body = Buffer.concat(await req.toArray()).toString();

@@ -22,7 +22,7 @@ export type SendOutcome =
     }
   | {
       readonly status?: undefined;
-      /** A short code, as `ECONNREFUSED` or `timed_out`; never anything of what was sent. */
+      /** A short code, such as `ECONNREFUSED` or `timed_out`. It has no part of the request. */
       readonly error: string;
       readonly headers?: undefined;
       readonly response?: undefined;
@@ -87,7 +87,7 @@ async function beginning(
 /** Control and format characters, which move the cursor or turn text around where it is shown; line feeds and tabs do no harm. */
 const unprintable = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** The message of an error may hold what was sent, so only its code is kept. */
+/** Returns the code of an error. Its message may hold a part of the request. */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const { code, name } = error as NodeJS.ErrnoException;

@@ -3,7 +3,7 @@ import { Secret } from '@slipway/shared/config';
 interface Entry {
   readonly tenant: string;
   readonly name: string;
-  /** Scheme, host and port: the token is sent there and nowhere else. */
+  /** Scheme, host and port. The token is sent only there. */
   readonly origin: string;
   readonly value: Secret;
 }
@@ -12,7 +12,7 @@ const defaultTenant = 'default';
 const entryPattern =
   /^(?:(?<tenant>[a-z0-9][a-z0-9._-]{0,62})\/)?(?<name>[a-z0-9][a-z0-9_-]{0,62})@(?<host>[^\s=/?#@]+|https?:\/\/[^\s=/?#@]+)=(?<value>.*)$/;
 
-/** The tokens that calls of CI systems are made with, each for one tenant and one host. */
+/** The tokens for calls of CI systems. Each belongs to one tenant and one host. */
 export class WebhookTokens {
   readonly #entries: readonly Entry[];
 
@@ -25,7 +25,7 @@ export class WebhookTokens {
     return this.#entries.length;
   }
 
-  /** The token of this name, if the tenant has it and it is for the host of the URL. */
+  /** Returns the token of this name, if the tenant has it and it is for the host of the URL. */
   find({ tenant, name, url }: { tenant: string; name: string; url: string }): Secret | undefined {
     const { origin } = new URL(url);
     return this.#entries.find(
@@ -35,8 +35,8 @@ export class WebhookTokens {
 }
 
 /**
- * Parses `[tenant/]name@host=value`, comma-separated or one a line. A host is spoken to over https unless it is
- * written as `http://host:port`. Throws on anything else; the message quotes no part of a value.
+ * Parses `[tenant/]name@host=value`, comma-separated or one a line. Requests to a host use https unless it is
+ * written as `http://host:port`. Throws on other text. The message quotes no part of a value.
  */
 export function parseWebhookTokens(text: string): WebhookTokens {
   const entries = text
@@ -56,7 +56,7 @@ function parseEntry(item: string, position: number): Entry {
   }
   const url = host.startsWith('http') && host.includes('://') ? host : `https://${host}`;
   if (!URL.canParse(url)) throw new Error(`must name a host in entry ${position}, ${name}`);
-  // It goes into a header as it is.
+  // The value becomes a part of a header.
   if (!/^[\x21-\x7e]+$/.test(value)) {
     throw new Error(`must give entry ${position}, ${name}, a value of visible characters without spaces`);
   }

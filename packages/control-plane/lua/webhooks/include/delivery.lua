@@ -29,7 +29,8 @@ end
 -- Only the records of callbacks name their lane.
 local function lane_of(lane, endpoint) return lane or 'endpoint:' .. endpoint end
 
-local function settle(delivery, to, reason)
+-- Moves a delivery to a final state.
+local function end_delivery(delivery, to, reason)
   local key = keys.delivery(delivery)
   local f = redis.call('HMGET', key, 'state', 'lane', 'endpoint', 'created_at')
   local lane = lane_of(f[2], f[3])
@@ -87,7 +88,7 @@ local function make(delivery, to, reason)
   if f[3] then redis.call('ZADD', keys.deliveries('job:' .. f[3]), now, delivery) end
   if f[4] then redis.call('ZADD', keys.deliveries('batch:' .. f[4]), now, delivery) end
   if not to then to, reason = off(f[2]) end
-  if to then return settle(delivery, to, reason) end
+  if to then return end_delivery(delivery, to, reason) end
   redis.call('HSET', key, 'state', 'pending', 'due_at', whole(now))
   make_due(delivery)
   redis.call('ZADD', keys.deliveries('state:pending'), now, delivery)
