@@ -9,7 +9,7 @@ import type { WorkerConfig } from '../config.js';
 import { type Receiver, startReceiver } from './receiver.js';
 import { createInstallation, type Installation, payloadSecret } from './start-worker.js';
 
-/** What each test of webhooks has: an installation of its own, and the stores of endpoints and deliveries. */
+/** The state of one test of webhooks: its own installation with the stores of endpoints and deliveries. */
 interface Webhooks {
   installation: Installation;
   endpoints: EndpointStore;
