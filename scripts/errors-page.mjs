@@ -6,7 +6,7 @@ export function errorsPage({ errorCodes, errorRow }) {
   });
   return `# Error codes
 
-Made by \`pnpm generate\` from \`packages/shared/src/errors/table.ts\`. Codes are never reused.
+Made by \`pnpm generate\` from \`packages/shared/src/errors/codes\`. Codes are never reused.
 
 Over HTTP an error is \`application/problem+json\` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with the members \`type\`
 (\`urn:slipway:error:<code>\`), \`title\`, \`status\`, \`code\`, \`detail\`, \`remedy\`, and \`errors\` (JSON Pointer and message of each field)
