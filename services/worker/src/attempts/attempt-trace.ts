@@ -6,12 +6,12 @@ import type { Phases } from './phases.js';
 
 interface AttemptTraceOptions {
   readonly tracing: Tracing;
-  /** As it is once the attempt has begun. */
+  /** The record after the start of the attempt. */
   readonly record: JobRecord;
   readonly phases: Phases;
 }
 
-/** Outcomes of attempts that went as they should, or were ended by who may. */
+/** Outcomes that are no error of the attempt. */
 const wellEnded = new Set(['succeeded', 'canceled', 'shutdown']);
 
 /**

@@ -20,7 +20,7 @@ import { StepCounter } from './steps.js';
 const slotWaitMs = 4_000;
 /** Milliseconds until a job that may not start yet is tried again. */
 const comeBackMs = 300;
-/** Suspects at once: with one, the death of the worker says whose fault it is. */
+/** Limit of suspects at once. With one, the death of the worker shows which job caused it. */
 const maxSuspects = 1;
 
 type ReadyJob = AdmitReply & { readonly outcome: 'ready' };
@@ -28,17 +28,17 @@ type ReadyJob = AdmitReply & { readonly outcome: 'ready' };
 interface Begun {
   readonly record: JobRecord;
   readonly token: string;
-  /** Undefined when its parts are to be joined, for which no builder is needed. */
+  /** Undefined for a job that joins its parts, which needs no builder. */
   readonly prepared: Prepared | undefined;
   readonly lease: Lease | undefined;
   readonly trace: AttemptTrace;
 }
 
 /**
- * Builds jobs: one call of `run` is one attempt. Knows nothing of BullMQ.
+ * Builds jobs. One call of `run` is one attempt. It does not depend on BullMQ.
  *
- * The payload is assembled and signed before there is a slot, and a slot is taken before the attempt begins, so that
- * no slot waits for anything and a job without one is still simply queued.
+ * The worker assembles and signs the payload before it takes a slot, and takes the slot before the attempt begins. So no slot waits for
+ * a payload, and a job without a slot stays queued.
  */
 export class Attempts {
   readonly #deps: AttemptDeps;
@@ -73,7 +73,7 @@ export class Attempts {
     try {
       prepared = admitted.parts ? undefined : await prepare(admitted, phases, this.#deps);
     } catch (error) {
-      // An operator has to act, and the job waits for that.
+      // The job waits until an operator corrects the key.
       if (codeOf(error) === 'isolation_key_unreadable') return this.#comeBack();
       throw error;
     }
@@ -124,7 +124,7 @@ export class Attempts {
     if (lease && home !== undefined) counts.placed(lease.url, home);
   }
 
-  /** The worker that had it may have ended it in the meantime. */
+  /** Writes the spans of a lost attempt. Its worker may have ended the attempt meanwhile. */
   async #traceLost({ id, attempt, trace }: JobRecord): Promise<void> {
     const { store, tracing, logger } = this.#deps;
     if (trace === undefined) return;
@@ -136,7 +136,7 @@ export class Attempts {
     }
   }
 
-  /** Joining images of other jobs is no build. */
+  /** Counts a success. Joining the images of parts is no build. */
   #countSuccess({ pool, spec }: JobRecord, buildMs: number | undefined): void {
     const { counts, metrics } = this.#deps;
     metrics.attemptEndedJob(spec.function, { state: 'succeeded' });
@@ -192,7 +192,7 @@ export class Attempts {
     return { status: 'success', digest, durationMs: duration_ms };
   }
 
-  /** The end of the job matters more than its log: an image that is there is not built again for want of room. */
+  /** Stores the log. A log that cannot be stored does not fail the job: the image exists. */
   async #keepLog(log: LogWriter, { id, attempt }: JobRecord): Promise<void> {
     const { tracing, logger } = this.#deps;
     try {
@@ -210,7 +210,7 @@ export class Attempts {
     let failure: SlipwayError | Interrupted;
     try {
       if (prepared && !prepared.ready) throw prepared.failure;
-      // Looked up while it builds, so that its end waits for nothing.
+      // The lookup runs during the build, so that the end of the job does not wait for it.
       const looking = baseImagesOf(record, this.#deps);
       const end = prepared
         ? await build(
@@ -260,7 +260,7 @@ function held(lease: Lease | undefined): Lease {
   return lease;
 }
 
-/** It has lost a worker or builder, or is about to be taken over from a worker that is lost. */
+/** Returns true for a job that lost a worker or builder, or that this worker takes over from a lost one. */
 const isSuspect = (record: JobRecord) => record.lost > 0 || isTakeover(record);
 
 const isTakeover = ({ state }: JobRecord) => state === 'running';

@@ -21,7 +21,7 @@ interface BuildContext {
   readonly record: JobRecord;
   readonly token: string;
   readonly prepared: Prepared & { readonly ready: true };
-  /** The slot that the attempt began with. It is given back in any case. */
+  /** The slot that the attempt began with. `build` always frees it. */
   readonly lease: Lease;
   readonly signal: AbortSignal;
   readonly log: LogWriter;
@@ -89,7 +89,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
         const isRefusal = outcome === 'busy' || outcome === 'draining';
         counts.called({ replica: lease.url, outcome: isRefusal ? 'refused' : 'fault' });
       }
-      // It reported something else before: no job that needs it goes there until it is asked again.
+      // The replica reported another engine before. Until a worker asks it again, it gets no job that needs this.
       if (error.code === 'builder_not_isolated' || error.code === 'builder_without_options')
         await registry.setEngine(lease.url, 'unknown');
       if (errorRow(error.code).retry !== 'replace' || tried.size >= maxCalls) throw error;

@@ -59,7 +59,7 @@ export interface AttemptDeps extends AttemptsConfig {
   readonly workerName: string;
   /** Redis' time in milliseconds. */
   readonly now: () => number;
-  /** Aborted when the worker is to stop: nothing new is begun then. */
+  /** Aborted when the worker drains. It begins no attempt then. */
   readonly stopping: AbortSignal;
   readonly random: () => number;
   readonly metrics: WorkerMetrics;
@@ -68,7 +68,7 @@ export interface AttemptDeps extends AttemptsConfig {
   readonly logger: Logger;
 }
 
-/** Everything known of an attempt at its end, for the one log line it gets. */
+/** Fields of the log line at the end of an attempt. */
 export interface Summary {
   replica?: string;
   replaced: number;

@@ -4,7 +4,7 @@ import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 
-/** Why an attempt is stopped before its build ends by itself. A closed set. */
+/** The reason to stop an attempt before its build ends. A closed set. */
 export type Interruption = 'canceled' | 'stale' | 'lock_lost' | 'slot_lost' | 'shutdown';
 
 export class Interrupted extends Error {
@@ -19,7 +19,7 @@ export class Interrupted extends Error {
 
 interface InterruptionsOptions {
   readonly store: Pick<JobStore, 'interrupted'>;
-  /** A connection that is given over to subscriptions. */
+  /** A connection for subscriptions only. */
   readonly subscriber: Redis;
   readonly keys: Keys;
   readonly logger: Logger;
@@ -28,8 +28,8 @@ interface InterruptionsOptions {
 const checkEveryMs = 1_000;
 
 /**
- * The attempts that this worker holds, and what stops them. A cancellation is announced on a channel; in case
- * the announcement is missed, the records are looked at every second, which also finds stale tokens.
+ * Stops attempts of this worker. A channel announces cancellations. A check of the records every second finds missed announcements and
+ * stale tokens.
  */
 export class Interruptions implements Component {
   readonly name = 'interruptions';
@@ -69,7 +69,7 @@ export class Interruptions implements Component {
     subscriber.on('message', (channel: string, jobId: string) => {
       if (channel === keys.cancellations) this.interrupt(jobId, 'canceled');
     });
-    // The subscription is renewed by the connection itself after a reconnect.
+    // The connection renews the subscription after a reconnect.
     subscriber.subscribe(keys.cancellations).catch((error: unknown) => {
       if (!signal.aborted) logger.warn({ err: error }, 'cancellations are seen only by polling');
     });
@@ -85,7 +85,7 @@ export class Interruptions implements Component {
       const { canceled, stale } = await this.#options.store.interrupted(held);
       for (const jobId of canceled) this.interrupt(jobId, 'canceled');
       for (const jobId of stale) {
-        // An attempt that has just ended has no token either; only one still held by the same token is stale.
+        // An attempt that has just ended has no token either. Only an attempt that still has the same token here is stale.
         if (this.#held.get(jobId)?.token === held.get(jobId)) this.interrupt(jobId, 'stale');
       }
     } catch (error) {

@@ -6,7 +6,7 @@ interface Phase {
   readonly endedAt: number;
 }
 
-/** When what comes before an attempt was done: whether there is an attempt at all is known only afterwards. */
+/** The times of the phases before an attempt. Only after them is it known whether the attempt begins. */
 export class Phases {
   readonly startedAt: number;
   readonly done: Phase[] = [];

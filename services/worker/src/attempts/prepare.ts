@@ -7,7 +7,7 @@ import type { IsolationKey } from '../isolation/isolation-key.js';
 
 import type { Phases } from './phases.js';
 
-/** A payload ready to be sent, or why there can be none. */
+/** A payload that is ready to send, or the failure to make it. */
 export type Prepared =
   | { readonly ready: true; readonly payload: Payload; readonly signature: string }
   | { readonly ready: false; readonly failure: SlipwayError };
@@ -19,8 +19,8 @@ interface PrepareDeps {
 }
 
 /**
- * Assembles and signs the payload of a job. Reads the source once; sending it reads it again. Rejects with what
- * `IsolationKey.argumentsOf` throws, which is no fault of the job.
+ * Assembles and signs the payload of a job. Reads the source once; sending it reads it again. Rejects with the errors of
+ * `IsolationKey.argumentsOf`, which are no fault of the job.
  */
 export async function prepare(
   record: JobRecord,
@@ -43,7 +43,7 @@ export async function prepare(
   }
 }
 
-/** The coded form of anything thrown. */
+/** Returns any thrown value as an error with a code. */
 export function asSlipwayError(error: unknown): SlipwayError {
   if (error instanceof SlipwayError) return error;
   return infrastructureFault(error) ?? new SlipwayError('internal', undefined, { cause: error });
@@ -61,7 +61,7 @@ function builderConfig(spec: JobSpec, buildArgs: Readonly<Record<string, string>
   };
 }
 
-/** The options of the spec under the names of the builder's configuration. */
+/** Returns the options of the spec under the names of the builder's configuration. */
 function builderOptions(spec: JobSpec): Partial<BuilderConfig> {
   const { image_labels: labels, no_cache: noCache, ...others } = buildOptionsOf(spec);
   return { ...others, ...(labels && { labels }), ...(noCache && { noCache }) };

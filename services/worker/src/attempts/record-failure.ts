@@ -19,7 +19,7 @@ interface FailureContext {
   readonly summary: Summary;
 }
 
-/** Records that an attempt has not succeeded, and decides on what follows. */
+/** Records the failure of an attempt, and decides whether another follows. */
 export async function recordFailure(context: FailureContext, deps: AttemptDeps): Promise<AttemptResult> {
   const { failure, summary } = context;
   if (failure instanceof Interrupted) {
@@ -46,7 +46,7 @@ export async function recordFailure(context: FailureContext, deps: AttemptDeps):
       deps.metrics.attemptEndedJob(record.spec.function, { state: 'failed', code });
     return { kind: 'done' };
   }
-  // A connection that breaks is chance; a replica that is gone afterwards may have died of this build.
+  // A connection may break by chance. A replica that does not answer afterwards may have died of this build.
   const replica = summary.replica;
   const died = code === 'builder_lost' && replica !== undefined && !(await answers(replica, dispatcher));
   const placed = !decision.listed;

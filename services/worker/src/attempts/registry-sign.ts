@@ -17,7 +17,7 @@ const failingImage = [
 /** Pattern of join messages that name the registry that failed. */
 const failingHost = /^(?:The registry (\S+) answered|(\S+): )/;
 
-/** Returns what a failure says about a registry that the job pushes to; undefined when it is about something else, or does not tell which one. */
+/** Returns what a failure shows about a registry that the job pushes to; undefined when it concerns none, or does not name it. */
 export function registrySign(
   { code, detail }: Failure,
   { spec, parts }: Pick<JobRecord, 'spec' | 'parts'>,
@@ -31,7 +31,7 @@ export function registrySign(
     case 'push_rate_limited':
       return host === undefined ? undefined : { outcome: 'fault', host };
     case 'registry_unreachable': {
-      // A base image may be of another registry. Joining parts speaks with those of the job alone.
+      // A base image may come from another registry. Joining parts calls only the registries of the job.
       const isOwn = parts !== undefined || (named !== undefined && hosts.has(named));
       return isOwn && host !== undefined ? { outcome: 'fault', host } : undefined;
     }

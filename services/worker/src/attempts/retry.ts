@@ -11,7 +11,7 @@ export type Decision =
       readonly delayMs: number;
     };
 
-/** The attempts before this one, in a row, that a registry's fault ended. */
+/** The latest attempts in a row that ended with a fault of a registry. */
 interface RegistryFaults {
   readonly count: number;
   /** Milliseconds since the first of them ended, by Redis' clock; 0 when there is none. */
@@ -20,7 +20,7 @@ interface RegistryFaults {
 
 interface RetryQuestion {
   readonly code: ErrorCode;
-  /** The error in words, which may hold what the registry asked for. */
+  /** The message of the error. It may contain the delay that the registry asks for. */
   readonly detail: string;
   /** Attempts spent before this one. */
   readonly spent: number;
@@ -40,14 +40,14 @@ const delays = {
   long_backoff: { base: 60_000, cap: 30 * 60_000 },
 } as const;
 
-/** A registry that comes back is noticed soon. */
+/** Limit of the delay, so that a job runs soon after its registry is back. */
 const registryDelayCapMs = 15_000;
 
-/** Before a job is placed again, in milliseconds: doubled each time. */
+/** The delay before a job is placed again, in milliseconds. It doubles each time. */
 const placementDelay = { base: 250, cap: 30_000 };
 /** A replica that refuses builds because it is full or shuts down has room again soon. */
 const refusalDelay = { base: 250, cap: 4_000 };
-/** A job that was placed again so often spends an attempt from then on, so that it ends. */
+/** From this number of placements on, each one spends an attempt, so that the job ends. */
 const maxPlacements = 50;
 
 const isRefusal = (code: ErrorCode) => code === 'builder_busy' || code === 'builder_draining';
@@ -56,7 +56,7 @@ const isRefusal = (code: ErrorCode) => code === 'builder_busy' || code === 'buil
 export const isRepeated = ({ code, placements }: Pick<RetryQuestion, 'code' | 'placements'>) =>
   errorRow(code).retry === 'replace' && !isRefusal(code) && placements >= 4;
 
-/** The one place that decides whether an attempt that ended with a code is followed by another, and when. */
+/** Decides whether another attempt follows, and when. No other code decides that. */
 export function decideRetry(question: RetryQuestion): Decision {
   const { code, spent, placements, maxAttempts, random } = question;
   const { retry: usual, fault } = errorRow(code);
@@ -81,7 +81,7 @@ export function decideRetry(question: RetryQuestion): Decision {
   }
 }
 
-/** Half fixed, half random: neither a thundering herd nor a retry at once. */
+/** Returns a delay, half fixed and half random, so that jobs do not all retry at once. */
 function backoffMs(retry: keyof typeof delays, before: number, random: () => number): number {
   const { base, cap } = delays[retry];
   return Math.min(cap, base * 2 ** before) * (0.5 + random() / 2);
@@ -114,7 +114,7 @@ function retryAfterMs(detail: string): number | undefined {
   return Number(number) * (unitsMs[unit] ?? 0);
 }
 
-/** Returns what the attempts of a job say about faults of registries. `nowMs` is Redis' time. */
+/** Returns the faults of registries that ended the latest attempts of a job. `nowMs` is Redis' time. */
 export function registryFaults(attempts: readonly Attempt[], nowMs: number): RegistryFaults {
   const ended = attempts.filter(({ outcome }) => outcome !== undefined);
   const before = ended.findLastIndex(({ outcome }) => !isOfRegistry(outcome));

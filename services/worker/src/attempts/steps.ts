@@ -1,6 +1,6 @@
 import type { Attempt } from '@slipway/shared/contracts';
 
-/** A step of the Dockerfile as builders report it, cached or when it begins or ends: `v: <time> CACHED [2/3] RUN make 0.35s`. */
+/** A step of the Dockerfile in the log of a builder, cached or at its begin or end: `v: <time> CACHED [2/3] RUN make 0.35s`. */
 const stepLine = /^v: \S{1,40} (CACHED )?(\[(?:[^\]\s]{1,100} )*\d+\/\d+\] .{0,200}?)(?: \d+\.\d\ds)?$/s;
 const maxSteps = 1_000;
 
@@ -16,7 +16,7 @@ export class StepCounter {
     }
   }
 
-  /** Undefined when the log shows no step, as that of buildah. */
+  /** Returns the numbers of steps; undefined when the log shows none, as with buildah. */
   counts(): Attempt['steps'] {
     const all = [...this.#cachedByName.values()];
     if (all.length === 0) return undefined;

@@ -18,7 +18,7 @@ interface IsolationKeyOptions {
   readonly logger: Pick<Logger, 'error' | 'info'>;
 }
 
-/** The field of the hash `keys.isolation`, and what the key is sealed for. */
+/** The field of the hash `keys.isolation`, and the context of its seal. */
 const field = 'key';
 const context = 'isolation key';
 const keyBytes = 32;
@@ -26,20 +26,20 @@ const keyBytes = 32;
 const hostnameDigits = 32;
 
 /**
- * The key that tenants are kept apart with on a shared BuildKit daemon. The first worker makes it, and Redis keeps it, sealed with a key
- * that is derived from `PAYLOAD_SECRET`. The key itself never changes, so that layers are found again after that secret was replaced.
+ * The key that separates tenants on a shared BuildKit daemon. The first worker creates it. Redis stores it, sealed with a key that is
+ * derived from `PAYLOAD_SECRET`. It never changes, so that layers stay usable after that secret is replaced.
  */
 export class IsolationKey {
   readonly #options: IsolationKeyOptions;
   #key: Buffer | undefined;
-  #complained = false;
+  #isReported = false;
 
   constructor(options: IsolationKeyOptions) {
     this.#options = options;
   }
 
   /**
-   * Returns the build arguments of a tenant's job: what the job gives, and what separates its layers and cache mounts from those of
+   * Returns the build arguments of a tenant's job: those of the job, and those that separate its layers and cache mounts from those of
    * other tenants. The host name of steps is in BuildKit's cache key of each `RUN`, so that a keyed hash of the tenant there separates layers.
    * Throws `isolation_key_unreadable` as `check` does.
    */
@@ -51,7 +51,7 @@ export class IsolationKey {
     const hostname = createHmac('sha256', key).update(tenant).digest('hex').slice(0, hostnameDigits);
     return {
       ...withoutWorkerArguments(given),
-      // BuildKit puts the namespace and a slash before each id. `default` has the empty one, which no tenant's name is.
+      // BuildKit puts the namespace and a slash before each id. `default` has the empty namespace, which is no tenant's name.
       ...(tenant !== defaultTenantName && { [cacheNamespaceArg]: tenant }),
       [sandboxHostnameArg]: hostname,
     };
@@ -86,16 +86,16 @@ export class IsolationKey {
     } catch (cause) {
       const detail = `The isolation key in ${keys.isolation} was sealed with another PAYLOAD_SECRET than this worker has.`;
       const error = new SlipwayError('isolation_key_unreadable', detail, { cause });
-      if (!this.#complained) logger.error({ err: error }, 'no job is built: the isolation key is unreadable');
-      this.#complained = true;
+      if (!this.#isReported) logger.error({ err: error }, 'no job is built: the isolation key is unreadable');
+      this.#isReported = true;
       throw error;
     }
-    if (this.#complained) logger.info({}, 'the isolation key is readable again');
-    this.#complained = false;
+    if (this.#isReported) logger.info({}, 'the isolation key is readable again');
+    this.#isReported = false;
     return this.#key;
   }
 
-  /** Makes a key where there is none. Of several workers that do so at once, Redis takes the key of one. */
+  /** Returns the stored key. Creates it if there is none; of several workers that do so at once, Redis takes the first key. */
   async #stored(): Promise<string> {
     const { redis, keys, sealingKey } = this.#options;
     const found = await redis.hget(keys.isolation, field);
