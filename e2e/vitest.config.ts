@@ -5,10 +5,11 @@ const testsIn = (names: readonly string[]) =>
 
 /** The files of each project except `e2e`, which runs all other files. */
 const files = {
-  /** Files that take minutes, two at once. */
+  /** Files that take minutes, three at once. */
   long: testsIn([
     ...['ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'supply-chain', 'templates'],
-    ...['cli/checkout.test.ts', 'clients/publish-load.test.ts', 'tracing.test.ts'],
+    ...['chaos', 'cli/build-options.test.ts', 'cli/checkout.test.ts', 'cli/demo.test.ts'],
+    ...['clients/publish-load.test.ts', 'tracing.test.ts'],
   ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),
@@ -40,10 +41,14 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, ...Object.values(files).flat()],
         },
       },
-      { extends: true, test: { name: 'long', include: files.long } },
       {
         extends: true,
-        test: { name: 'alone', include: files.alone, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        // Many of these files wait, so three keep two cores busy.
+        test: { name: 'long', include: files.long, maxWorkers: 3, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: files.alone, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
       {
         extends: true,
@@ -51,7 +56,7 @@ export default defineConfig({
           name: 'system',
           include: files.system,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // A Docker engine needs time to stop and start containers.

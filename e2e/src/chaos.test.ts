@@ -1,35 +1,6 @@
-import { describe, expect, test } from 'vitest';
-import { type Chaos, mustBeZero } from './chaos/scenario.js';
-import { scenarios } from './chaos/scenarios/index.js';
-
-/** Small loads and short outages for CI, with the default settings. `pnpm chaos` runs longer scenarios, with other seeds. */
-const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
-  R1: { jobs: 250, runs: 0 },
-  R2: { jobs: 0, runs: 1 },
-  R3: { jobs: 6, runs: 1 },
-  R4: { jobs: 60, runs: 2 },
-  R5: { jobs: 150, runs: 2 },
-  R6: { jobs: 150, runs: 0 },
-  R7: { jobs: 200, runs: 1 },
-  R8: { jobs: 80, runs: 0 },
-  R9: { jobs: 20, runs: 1 },
-  R10: { jobs: 100, runs: 0 },
-  R11: { jobs: 1, runs: 50 },
-  R12: { jobs: 0, runs: 0 },
-  R13: { jobs: 100, runs: 1 },
-  R14: { jobs: 40, runs: 1 },
-  R15: { jobs: 60, runs: 1 },
-  R16: { jobs: 60, runs: 1 },
-  R17: { jobs: 0, runs: 1 },
-};
+import { describe, test } from 'vitest';
+import { aloneScenarios, expectNoFault } from './chaos/small.js';
 
 describe('no job is lost, reported twice or reported in two states, and no replica exceeds its limit', () => {
-  test.each(scenarios)('$name: $about', { timeout: 900_000 }, async ({ name, run }) => {
-    const notes: string[] = [];
-    const size = sizes[name];
-    if (!size) throw new Error(`${name} has no size here`);
-    const outcome = await run({ ...size, seed: 1, quick: true, note: (text) => notes.push(text) });
-    const found = Object.entries(mustBeZero(outcome)).filter(([, count]) => count !== 0);
-    expect(found, notes.join('\n')).toEqual([]);
-  });
+  test.each(aloneScenarios)('$name: $about', { timeout: 900_000 }, expectNoFault);
 });

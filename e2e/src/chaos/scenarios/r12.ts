@@ -12,5 +12,5 @@ export const r12: Scenario = {
   defaults: { jobs: 0, runs: 0 },
 
   run: async ({ note }) =>
-    (await runInNamespace({ script: inside, args: [], note, timeoutMs: 180_000 })) as Outcome,
+    (await runInNamespace({ script: inside, args: [], note, timeoutMs: 400_000 })) as Outcome,
 };
