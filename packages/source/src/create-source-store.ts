@@ -144,7 +144,7 @@ export function createSourceStore({
 
     async ingestPayload(body, options = {}) {
       return await take(body, options, (collector) => {
-        const sink = new PayloadIntake({ collector });
+        const sink = new PayloadIntake({ collector, maxBytes: limits.maxBytes });
         return { sink, beside: () => ({ config: sink.beside.config, secrets: sink.beside.secrets }) };
       });
     },

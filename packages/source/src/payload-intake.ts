@@ -16,13 +16,14 @@ const maxSkipped = 100;
  */
 export class PayloadIntake implements TarSink {
   readonly #collector: Collector;
-  readonly beside = new PayloadBeside();
+  readonly beside: PayloadBeside;
   #skipped = 0;
   #content: (piece: Buffer) => void = () => undefined;
   #inContext = false;
 
-  constructor({ collector }: { readonly collector: Collector }) {
+  constructor({ collector, maxBytes }: { readonly collector: Collector; readonly maxBytes: number }) {
     this.#collector = collector;
+    this.beside = new PayloadBeside({ maxSkippedBytes: maxBytes });
   }
 
   entry(entry: TarEntry): void {

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@slipway/shared/errors';
 import { archive, entry, file, folder, gnuLong, hardLink, header, pax, symlink } from './blocks.js';
 import type { NormalForm } from './case.js';
+import { pax10 } from './sparse.js';
 
 /** A malicious body of a `POST /build` (protocol.md). */
 export interface HostilePayload {
@@ -78,6 +79,11 @@ export const hostilePayloads = (): HostilePayload[] =>
         'secrets of 2 MB',
         invalid,
         archive(config, dockerfile, entry({ path: secretsName }, Buffer.alloc(2_000_000))),
+      ],
+      [
+        'a sparse file of a terabyte beside the context',
+        'source_too_large',
+        archive(config, pax10('1099511627776', '1\n0\n1\n', 'x'), dockerfile),
       ],
       ['a context that is a file', conflict, archive(config, file('context', 'x'))],
       [

@@ -51,7 +51,7 @@ const pax01 = (size: string, map: string, content: string, name = 's') =>
     pax({ 'GNU.sparse.name': name, 'GNU.sparse.size': size, 'GNU.sparse.map': map }),
     file('GNUSparseFile.1/s', content),
   ]);
-const pax10 = (realSize: string, map: string, content: string, name = 's') =>
+export const pax10 = (realSize: string, map: string, content: string, name = 's') =>
   Buffer.concat([
     pax({
       'GNU.sparse.major': '1',

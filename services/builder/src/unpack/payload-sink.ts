@@ -16,6 +16,8 @@ interface PayloadSinkOptions {
   readonly tree: Tree;
   readonly dir: string;
   readonly maxEntries: number;
+  /** Limit of the files beside the context. */
+  readonly maxSkippedBytes: number;
   /** The time that files are given, in seconds since 1970. */
   readonly modified: number;
 }
@@ -32,11 +34,12 @@ export class PayloadSink implements TarSink {
   readonly #modified: number;
   readonly #folders = new Set<string>(['']);
   #entries = 0;
-  readonly beside = new PayloadBeside();
+  readonly beside: PayloadBeside;
   #write: (piece: Buffer) => void = () => {};
   #end: () => void = () => {};
 
-  constructor({ tree, dir, maxEntries, modified }: PayloadSinkOptions) {
+  constructor({ tree, dir, maxEntries, maxSkippedBytes, modified }: PayloadSinkOptions) {
+    this.beside = new PayloadBeside({ maxSkippedBytes });
     this.#tree = tree;
     this.#dir = dir;
     this.#maxEntries = maxEntries;

@@ -41,7 +41,11 @@ export async function unpackPayload({
 }: UnpackOptions): Promise<UnpackedPayload> {
   await mkdir(dir, { mode: 0o755 });
   const tree = new Tree({ limits });
-  const sink = new PayloadSink({ tree, dir, modified, maxEntries: limits.maxFiles + entriesBeside });
+  const sink = new PayloadSink({
+    ...{ tree, dir, modified },
+    maxEntries: limits.maxFiles + entriesBeside,
+    maxSkippedBytes: limits.maxBytes,
+  });
   try {
     const reader = new TarReader({ sink });
     for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) {
