@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const testsIn = (names: readonly string[]) =>
   names.map((name) => (name.endsWith('.ts') ? `src/${name}` : `src/${name}/**/*.test.ts`));
@@ -17,6 +18,15 @@ const files = {
   system: testsIn(['system', 'generators']),
 };
 
+/** Starts the file first that waits for minutes, so that all others run meanwhile. */
+class LongestFirst extends BaseSequencer {
+  override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLongest = ({ moduleId }: TestSpecification) => moduleId.endsWith('/chaos/receivers.test.ts');
+    const sorted = await super.sort(specifications);
+    return sorted.toSorted((a, b) => Number(isLongest(b)) - Number(isLongest(a)));
+  }
+}
+
 /**
  * The suites that run the compiled services from outside. `scripts/test.mjs` runs one suite at a time. Each test file starts its own
  * parts on free ports, in its own folder.
@@ -32,6 +42,7 @@ export default defineConfig({
     // Other parts keep the machine busy while a test polls.
     expect: { poll: { timeout: 60_000 } },
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

@@ -23,11 +23,17 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R17: { jobs: 0, runs: 1 },
 };
 
-/** Scenarios that fail only by what happened, not by how long it took. Other tests may run beside them. */
-const patient = ['R12', 'R16', 'R17'];
+const named = (...names: readonly string[]) => scenarios.filter(({ name }) => names.includes(name));
 
-export const aloneScenarios = scenarios.filter(({ name }) => !patient.includes(name));
-export const patientScenarios = scenarios.filter(({ name }) => patient.includes(name));
+/** Scenarios that fail only by what happened, not by how long it took. Other tests may run beside them. */
+export const patientScenarios = named('R12', 'R16', 'R17');
+
+/** Waits for minutes, as long as the retry schedule says. Other tests may run beside it. */
+export const receiverScenarios = named('R8');
+
+export const aloneScenarios = scenarios.filter(
+  (scenario) => ![...patientScenarios, ...receiverScenarios].includes(scenario),
+);
 
 /** Runs a scenario with a small load, and expects that no job is lost and no other fault is counted. */
 export async function expectNoFault({ name, run }: (typeof scenarios)[number]): Promise<void> {

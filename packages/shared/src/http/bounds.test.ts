@@ -26,14 +26,14 @@ async function start(
   });
   app.post('/later', async (req, res) => {
     // Delays the read, as a busy handler does.
-    await sleep(400);
+    await sleep(1_500);
     let bytes = 0;
     for await (const chunk of req) bytes += chunk.length;
     res.json({ bytes });
   });
   app.get('/waits', (_req, res) => {
     res.write('first');
-    setTimeout(() => res.end(' and last'), 400);
+    setTimeout(() => res.end(' and last'), 1_500);
   });
   app.use(notFoundHandler, problemHandler(logger));
   const stop = new AbortController();
@@ -160,7 +160,7 @@ describe('connections of one network', () => {
 
 describe('a server allows', () => {
   it('a body that takes far longer than any timeout, as long as it continues', async () => {
-    const { url } = await start({ bodyGraceMs: 100, headersTimeoutMs: 200, minBodyBytesPerSecond: 1_000 });
+    const { url } = await start({ bodyGraceMs: 100, headersTimeoutMs: 600, minBodyBytesPerSecond: 100 });
     const body = new PassThrough();
     const sending = (async () => {
       for (let sent = 0; sent < 40; sent++) {
@@ -175,13 +175,13 @@ describe('a server allows', () => {
   });
 
   it('its own slowness: a received body has no pace while it waits to be read', async () => {
-    const { url } = await start({ bodyGraceMs: 100, minBodyBytesPerSecond: 1_000_000 });
+    const { url } = await start({ bodyGraceMs: 1_000, minBodyBytesPerSecond: 1_000 });
     const answer = await request(`${url}/later`, { method: 'POST', body: Buffer.alloc(300_000) });
     expect([answer.statusCode, await answer.body.json()]).toEqual([200, { bytes: 300_000 }]);
   });
 
   it('long answers', async () => {
-    const { url } = await start({ bodyGraceMs: 50, headersTimeoutMs: 100, keepAliveTimeoutMs: 50 });
+    const { url } = await start({ bodyGraceMs: 50, headersTimeoutMs: 1_000, keepAliveTimeoutMs: 50 });
     const answer = await request(`${url}/waits`);
     expect(await answer.body.text()).toBe('first and last');
   });
