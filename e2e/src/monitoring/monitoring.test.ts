@@ -83,6 +83,28 @@ test('every panel has a description, a unit, and a legend for each line', async 
   }
 });
 
+test('the description of a panel for one metric begins with the help in docs/metrics.md', async () => {
+  const rows = (await readFile(metrics, 'utf8')).matchAll(/^\| `(slipway_\w+)` \|.*\| (.*?)(?:\. .*)? \|$/gm);
+  const help = new Map([...rows].map(([, name = '', text = '']) => [name, text]));
+  const recorded = new Map((await readRules('rules.yml')).map(({ record, expr }) => [record, expr]));
+  const queried = (expr: string): string[] =>
+    (expr.match(/(?:\w+:)?\bslipway_\w+(?::\w+)?/g) ?? []).flatMap((name) => {
+      const rule = recorded.get(name);
+      return rule === undefined ? [name.replace(/_(bucket|count|sum)$/, '')] : queried(rule);
+    });
+  let checked = 0;
+  for (const { title, panels } of await readDashboards()) {
+    for (const { title: name, description, targets } of panels) {
+      const [only, ...more] = new Set(targets.flatMap(({ expr }) => queried(expr)));
+      const text = only === undefined || more.length > 0 ? undefined : help.get(only);
+      if (text === undefined) continue;
+      checked++;
+      expect(description?.slice(0, text.length + 1), `${title} / ${name}`).toBe(`${text}.`);
+    }
+  }
+  expect(checked).toBeGreaterThan(40);
+});
+
 test('every panel queries the provisioned data source', async () => {
   const provisioned = await readFile(
     join(dashboards, '..', 'provisioning', 'datasources', 'prometheus.yml'),
@@ -101,7 +123,7 @@ test('every panel queries the provisioned data source', async () => {
 describe.runIf(canUsePrometheus)('Prometheus', () => {
   const promtool = (...args: string[]) => promisify(execFile)('promtool', args, { cwd: monitoring });
 
-  test('takes the configuration and the rules, and each alert fires when it should and no sooner', async () => {
+  test('accepts the configuration and the rules, and each alert fires when it should and no sooner', async () => {
     expect((await promtool('check', 'config', 'prometheus.yml')).stdout).toContain('2 rule files found');
     await promtool('test', 'rules', 'rules.test.yml', 'quiet.test.yml');
     const tested = await readFile(join(monitoring, 'rules.test.yml'), 'utf8');

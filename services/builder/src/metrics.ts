@@ -21,7 +21,7 @@ export function createMetrics({ inFlight, limit, engineUp }: MetricsOptions): Bu
   const registers = [registry];
   new Gauge({
     name: 'slipway_builder_builds_in_flight',
-    help: 'Builds in hand, the receiving of their sources included',
+    help: 'Builds in progress, including the upload of their sources',
     registers,
     collect() {
       this.set(inFlight());
@@ -29,12 +29,12 @@ export function createMetrics({ inFlight, limit, engineUp }: MetricsOptions): Bu
   });
   new Gauge({
     name: 'slipway_builder_slots',
-    help: 'Builds at once that it takes; 0 is no limit',
+    help: 'Limit of concurrent builds; 0 is no limit',
     registers,
   }).set(limit);
   new Gauge({
     name: 'slipway_builder_engine_up',
-    help: 'Whether the build engine answered its last check',
+    help: '1 if the build engine answered its last check, else 0',
     registers,
     collect() {
       this.set(engineUp() ? 1 : 0);

@@ -65,52 +65,52 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
   const functions = new FunctionNames({ max: maxFunctions });
   const attempts = new Histogram({
     name: 'slipway_attempt_duration_seconds',
-    help: 'Attempts by how they ended, and how long they took',
+    help: 'Duration of attempts, by outcome',
     labelNames: ['outcome'],
     buckets: buildBuckets,
     registers,
   });
   const waits = new Histogram({
     name: 'slipway_job_wait_seconds',
-    help: 'How long jobs had waited when an attempt began',
+    help: 'Waiting time of jobs at the start of an attempt',
     labelNames: ['pool'],
     buckets: [0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 300, 1800, 7200],
     registers,
   });
   const builds = new Histogram({
     name: 'slipway_build_duration_seconds',
-    help: 'Builds that succeeded, as the replicas say how long they took',
+    help: 'Duration of successful builds, as reported by the replicas',
     labelNames: ['pool'],
     buckets: buildBuckets,
     registers,
   });
   const ended = new Counter({
     name: 'slipway_jobs_ended_total',
-    help: 'Jobs that ended, by any process',
+    help: 'Jobs that ended, in any process',
     labelNames: ['pool', 'state'],
     registers,
   });
   const failures = new Counter({
     name: 'slipway_job_failures_total',
-    help: 'Jobs that an attempt has ended as failed, by code and by whose fault that is',
+    help: 'Jobs that failed at the end of an attempt, by code and fault',
     labelNames: ['code', 'fault'],
     registers,
   });
   const ofFunctions = new Counter({
     name: 'slipway_function_jobs_total',
-    help: 'Jobs that an attempt has ended, by function; only with METRICS_FUNCTIONS',
+    help: 'Jobs that ended with an attempt, by function; only with METRICS_FUNCTIONS',
     labelNames: ['function', 'state'],
     registers,
   });
   const delays = new Histogram({
     name: 'slipway_webhook_delay_seconds',
-    help: 'From the creation of a webhook message to its arrival',
+    help: 'Time from the creation of a webhook message to its arrival',
     buckets: [0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600, 43_200, 259_200],
     registers,
   });
   const endpointsDisabled = new Counter({
     name: 'slipway_webhook_endpoints_disabled_total',
-    help: 'Webhook endpoints that were switched off because they take no messages',
+    help: 'Webhook endpoints that Slipway disabled because their deliveries fail',
     labelNames: ['reason'],
     registers,
   });
@@ -138,7 +138,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
     delivered: (seconds) => delays.observe(seconds),
     deliveriesRefused: new Counter({
       name: 'slipway_webhook_deliveries_refused_total',
-      help: 'Messages that were not made because their tenant has no room for them',
+      help: 'Messages that were not created because their tenant has no room for them',
       registers,
     }),
     assembledBytes: new Counter({
@@ -148,7 +148,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
     }),
     replaced: new Counter({
       name: 'slipway_replaced_total',
-      help: 'Calls that a replica did not take, by code; they cost no attempt',
+      help: 'Calls that a replica refused, by code; they cost no attempt',
       labelNames: ['code'],
       registers,
     }),
@@ -210,7 +210,7 @@ export function measureLeader({
 }): void {
   new Gauge({
     name: 'slipway_leader',
-    help: 'Whether this worker does what only one may do',
+    help: '1 if this worker is the leader',
     registers: [registry],
     collect() {
       this.set(leader.leading ? 1 : 0);

@@ -77,7 +77,7 @@ export class AuditLog implements Component {
     this.#options = options;
     this.#failures = new Counter({
       name: 'slipway_audit_failures_total',
-      help: 'Entries that could not be written to the audit log; the service log has them',
+      help: 'Entries that could not be written to the audit log',
       registers: [options.registry],
     });
   }

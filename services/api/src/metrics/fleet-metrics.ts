@@ -140,7 +140,12 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     'Builds that the replica has ended, successful or not',
     ({ builds }) => builds,
   );
-  replica(Counter, 'slipway_fleet_replica_refusals_total', 'Its 429 answers', ({ refusals }) => refusals);
+  replica(
+    Counter,
+    'slipway_fleet_replica_refusals_total',
+    '429 answers of the replica',
+    ({ refusals }) => refusals,
+  );
   replica(
     Counter,
     'slipway_fleet_replica_faults_total',

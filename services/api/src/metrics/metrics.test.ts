@@ -137,7 +137,11 @@ it('docs/metrics.md lists the metrics of an API', () => {
   const logger = createLogger({ name: 'test', level: 'silent' });
   new RedisClock({ redis: { time: async () => [0, 0] }, registry, logger });
   new CountedFaults({ registry, logger });
-  new Counter({ name: 'slipway_audit_failures_total', help: 'Of the audit log', registers: [registry] });
+  new Counter({
+    name: 'slipway_audit_failures_total',
+    help: 'Entries that could not be written to the audit log',
+    registers: [registry],
+  });
   expect(registeredMetrics(registry)).toEqual(documentedMetrics('api'));
 });
 

@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
 
-/** Formats a metric in one line: name, type and labels. */
-const line = (name: string, type: string, labels: readonly string[]) =>
-  `${name} ${type} ${labels.toSorted().join(',')}`.trim();
+interface Described {
+  readonly name: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+  readonly help: string;
+}
 
-/** Returns the metrics that docs/metrics.md lists for a service. */
+/** Formats a metric in one line: name, type, labels and help. */
+const line = ({ name, type, labels, help }: Described) =>
+  `${name} ${type} ${labels.toSorted().join(',')}: ${help}`;
+
+/** Returns the metrics that docs/metrics.md lists for a service. The help is the first sentence of their meaning. */
 export function documentedMetrics(service: 'api' | 'worker' | 'builder'): string[] {
   const text = readFileSync(new URL('../../../../../docs/metrics.md', import.meta.url), 'utf8');
   const parts = text.split(/^## /m);
@@ -14,13 +21,9 @@ export function documentedMetrics(service: 'api' | 'worker' | 'builder'): string
     return heading === 'Processes' || heading.split(' and ').includes(`\`${service}\``);
   });
   return wanted
-    .flatMap((part) => [...part.matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*)\|/gm)])
-    .map(([, name = '', type = '', labels = '']) =>
-      line(
-        name,
-        type,
-        [...labels.matchAll(/`(\w+)`/g)].map(([, label = '']) => label),
-      ),
+    .flatMap((part) => [...part.matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*)\| (.*?)(?:\. .*)? \|$/gm)])
+    .map(([, name = '', type = '', labels = '', help = '']) =>
+      line({ name, type, help, labels: [...labels.matchAll(/`(\w+)`/g)].map(([, label = '']) => label) }),
     )
     .sort();
 }
@@ -35,7 +38,8 @@ export function registeredMetrics(registry: Registry): string[] {
       // Each metric has it, but prom-client's types do not.
       const { labelNames = [] } = metric as unknown as { labelNames?: string[] };
       const kind = (metric.constructor as { name: string }).name.toLowerCase();
-      return line(metric.name, types.find((type) => type === kind) ?? kind, labelNames);
+      const { name, help } = metric;
+      return line({ name, help, type: types.find((type) => type === kind) ?? kind, labels: labelNames });
     })
     .sort();
 }
