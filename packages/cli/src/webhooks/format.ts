@@ -1,9 +1,5 @@
-import {
-  type WebhookFormat,
-  type WebhookFormatType,
-  webhookFormat,
-  webhookFormats,
-} from '@slipway/shared/contracts';
+import type { Webhook } from '@slipway/client';
+import { type WebhookFormatType, webhookFormat, webhookFormats } from '@slipway/shared/contracts';
 import { type Command, Option } from 'commander';
 import { CommandError } from '../command-error.js';
 import { exitCodes } from '../exit-codes.js';
@@ -62,7 +58,7 @@ export function formatOptions(command: Command): Command {
 }
 
 /** Returns the format of the options, or undefined if none of them is about the format. Throws if they do not fit together. */
-export function formatOf(options: FormatOptions): WebhookFormat | undefined {
+export function formatOf(options: FormatOptions): Webhook['format'] | undefined {
   const given: Given = { ...options };
   const named = optionNames.filter((option) => given[option] !== undefined);
   const type = given.format;
@@ -91,7 +87,7 @@ export function formatOf(options: FormatOptions): WebhookFormat | undefined {
   const values = fields.flatMap(([name, { option }]) =>
     given[option] === undefined ? [] : [[name, given[option]] as const],
   );
-  return { type, ...Object.fromEntries(values) } as WebhookFormat;
+  return { type, ...Object.fromEntries(values) } as Webhook['format'];
 }
 
 const usage = (message: string, remedy: string) =>
