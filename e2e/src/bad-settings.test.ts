@@ -42,6 +42,7 @@ const start = (service: string, env: Record<string, string>) => {
 };
 
 const places = [
+  ...(canUse('buildah') ? ([['builder', { ENGINE_STATE_DIR: '/proc/x' }]] as const) : []),
   ['api', { BLOB_STORE: 's3://bucket' }],
   ['worker', { BLOB_STORE: 's3://bucket' }],
   ['api', { BLOB_STORE: 'file:///dev/null/blobs' }],

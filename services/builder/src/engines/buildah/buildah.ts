@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openSetting } from '@slipway/shared/config';
 import { argumentRule } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import { makeFolder } from '@slipway/shared/folders';
 import { type ChildExit, runChild } from '@slipway/shared/processes';
 import { allowsPlainHttp, withLoopbackNames } from '@slipway/shared/registry-hosts';
 import { withMemoryFolder } from '../../secrets/memory.js';
@@ -84,7 +86,8 @@ export class BuildahEngine implements BuildEngine {
       );
     }
     this.#policy = await registryPolicy(this.#options.env);
-    if (this.#options.stateDir !== undefined) await mkdir(this.#options.stateDir, { recursive: true });
+    const { stateDir } = this.#options;
+    if (stateDir !== undefined) await openSetting('ENGINE_STATE_DIR', () => makeFolder(stateDir));
     const store = await this.#run(['info', '--format={{.store.GraphRoot}}\n{{.store.GraphDriverName}}']);
     const [root = '', driver = ''] = store.split('\n');
     this.#containersFolder = join(root, `${driver}-containers`);
