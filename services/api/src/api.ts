@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { openCell } from '@slipway/control-plane/cell';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -39,6 +40,8 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
   const audit = openAuditLog({ cell, config, registry, logger, cleanups });
   const stopping = new AbortController();
   const closing = new AbortController();
+  // Each open stream listens, so this number is not a leak.
+  setMaxListeners(0, stopping.signal, closing.signal);
   const endpoints = apiEndpoints({
     ...{ cell, jobs, sources, fleet, webhooks, tenants, audit },
     payloads: {

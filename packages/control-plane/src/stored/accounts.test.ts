@@ -250,6 +250,6 @@ it('the account equals the charges of all records, and no shared value leaks or 
         expect(Number(account.bytes ?? 0)).toBe(left);
       },
     ),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
 });

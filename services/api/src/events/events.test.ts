@@ -4,7 +4,7 @@ import { JobStore } from '@slipway/control-plane/jobs';
 import type { Batch, Job } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
 import { archive } from '../testing/archive.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 
@@ -152,6 +152,10 @@ it('reports all events of a burst, and reports a reset when events were removed 
 });
 
 it('refuses an invalid position, and more than a hundred streams of one tenant', async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error) => warnings.push(name);
+  process.on('warning', onWarning);
+  onTestFinished(() => void process.off('warning', onWarning));
   const wrong = await api.call('/v1/events', { headers: { 'last-event-id': 'x' } });
   expect([wrong.status, await wrong.json()]).toMatchObject([422, { code: 'request_invalid' }]);
   const streams = await Promise.all(Array.from({ length: 100 }, () => follow({ headers: others })));
@@ -165,4 +169,5 @@ it('refuses an invalid position, and more than a hundred streams of one tenant',
     if (again.ok) break;
     await sleep(20);
   }
+  expect(warnings).toEqual([]);
 });
