@@ -39,14 +39,15 @@ const connect = (url: string, { password = '', mode = 'request' as 'request' | '
 const passwordOf = ({ url }: RedisHandle) => new URL(url).password;
 const guarded = (redis: ReturnType<typeof connect>) =>
   new RedisGuard({ redis, keys, processName: 'test', logger });
-const told = (redis: RedisHandle, password = passwordOf(redis)) => guarded(connect(redis.url, { password }));
+const guardOf = (redis: RedisHandle, password = passwordOf(redis)) =>
+  guarded(connect(redis.url, { password }));
 
 const shipped = await server('shipped');
 const administrator = connect(shipped.url);
 
 describe('the guard of Redis', () => {
   it('accepts Redis with the shipped settings, and leaves no key in it', async () => {
-    const guard = told(shipped);
+    const guard = guardOf(shipped);
     await guard.start();
     await guard.ready();
     expect(guard.warnings).toEqual([]);
@@ -68,7 +69,7 @@ describe('the guard of Redis', () => {
     ['on nopass ~* +@all', []],
   ])('says what the default user would drop: %s', async (rules, warnings) => {
     await administrator.call('ACL', 'SETUSER', 'default', 'reset', ...ruleWords(rules));
-    const guard = told(shipped);
+    const guard = guardOf(shipped);
     await guard.start();
     expect(guard.warnings).toEqual(warnings.map((warning) => expect.stringMatching(warning)));
     await guard.ready();
@@ -77,13 +78,13 @@ describe('the guard of Redis', () => {
   it('warns about settings that it may not read, and continues', async () => {
     const redis = await server('older');
     await connect(redis.url).call('ACL', 'SETUSER', 'slipway', '-acl|getuser');
-    const guard = told(redis);
+    const guard = guardOf(redis);
     await guard.start();
     expect(guard.warnings).toEqual([expect.stringMatching(/^acl_unverified: .*\+acl\|getuser/)]);
   });
 
   it.each([
-    ['a wrong password', 'redis_unauthorized: .*WRONGPASS.*REDIS_PASSWORD', () => told(shipped, 'wrong')],
+    ['a wrong password', 'redis_unauthorized: .*WRONGPASS.*REDIS_PASSWORD', () => guardOf(shipped, 'wrong')],
     [
       'no password',
       'redis_unauthorized: .*NOAUTH',
@@ -98,7 +99,7 @@ describe('the guard of Redis', () => {
       async () => {
         const redis = await server('no-rights');
         await connect(redis.url).call('ACL', 'SETUSER', 'slipway', '-del');
-        return told(redis);
+        return guardOf(redis);
       },
     ],
     [
@@ -107,7 +108,7 @@ describe('the guard of Redis', () => {
       async () => {
         const redis = await server('evicts');
         await connect(redis.url).config('SET', 'maxmemory-policy', 'allkeys-lru');
-        return told(redis);
+        return guardOf(redis);
       },
     ],
     ['a node of a cluster', 'redis_cluster_node: ', async () => guarded(connect(await startClusterNode()))],
@@ -128,7 +129,7 @@ describe('the guard of Redis', () => {
     expect(away.refusal).toBeUndefined();
 
     const redis = await server('changed');
-    const guard = told(redis);
+    const guard = guardOf(redis);
     await guard.start();
     const stop = new AbortController();
     const running = guard.run(stop.signal);

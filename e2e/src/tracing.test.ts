@@ -23,11 +23,11 @@ describe.each(engineNames)('traces of Slipway on %s', (engine) => {
   const test = anyTest.runIf(canUse(engine));
   /** Only BuildKit's stack sends trace headers to webhook receivers: the setting is off by default. */
   const tellsReceivers = engine === 'buildkit';
-  const told: IncomingHttpHeaders[] = [];
+  const seen: IncomingHttpHeaders[] = [];
   let refusals = 0;
   const receiver = createServer(async (req, res) => {
     await req.toArray();
-    told.push(req.headers);
+    seen.push(req.headers);
     res.writeHead(refusals-- > 0 ? 500 : 204).end();
   });
   let hook: string;
@@ -157,7 +157,7 @@ describe.each(engineNames)('traces of Slipway on %s', (engine) => {
     for (const hidden of ['unspoken', 'hook-token', stack.token]) expect(text).not.toContain(hidden);
     // The tracestate of the caller is passed on.
     const header = `00-${caller.traceId}-${find('worker', 'deliver webhook').spanId}-01`;
-    expect(told.map(({ traceparent, tracestate }) => [traceparent, tracestate])).toContainEqual(
+    expect(seen.map(({ traceparent, tracestate }) => [traceparent, tracestate])).toContainEqual(
       tellsReceivers ? [header, 'ci=7'] : [undefined, undefined],
     );
     const log = (name: string) => readFileSync(join(stack.folder, 'logs', `${name}.log`), 'utf8');

@@ -124,18 +124,18 @@ describe('the encoder', () => {
 
   it('writes sizes beyond eight gibibytes', () => {
     for (const size of [0o77777777777, 0o77777777777 + 1, 9 * 2 ** 40]) {
-      let told: TarEntry | undefined;
+      let seen: TarEntry | undefined;
       const reader = new TarReader({
         sink: {
           entry: (entry) => {
-            told = entry;
+            seen = entry;
           },
           content: () => {},
           entryEnd: () => {},
         },
       });
       reader.write(encoded({ ...fields, size }));
-      expect(told?.size).toBe(size);
+      expect(seen?.size).toBe(size);
     }
   });
 });

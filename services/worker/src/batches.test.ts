@@ -74,7 +74,7 @@ async function receiver() {
 }
 
 describe('the leader', () => {
-  it('gives up a batch whose writer stopped, and builds none of its jobs', async () => {
+  it('cancels a draft whose writer stopped, and builds none of its jobs', async () => {
     const { batch, ids } = await draft(3);
     const { redis, keys } = installation;
     await redis.zadd(keys.draftBatches, Date.now() - 61_000, batch);

@@ -90,7 +90,7 @@ describe('a worker', () => {
     expect(job.attempts.map((attempt) => attempt.outcome)).toEqual([outcome, 'succeeded']);
   });
 
-  it('gives up when every attempt failed, with the last code', async () => {
+  it('fails when every attempt failed, with the last code', async () => {
     const builder = await replica();
     builder.next(...[1, 2, 3].map(() => failed('no room', 'storage_full')));
     await installation.startWorker([builder.url]);

@@ -11,7 +11,7 @@ const allowedDeaths = 2;
 export const r10: Scenario = {
   name: 'R10',
   about:
-    'a build that kills its worker and one that kills its builder: quarantined after two, others unharmed',
+    'a build kills its worker, another one its builder: both are quarantined after two deaths, and no other job is blamed',
   defaults: { jobs: 300, runs: 0 },
 
   run: (chaos) => {

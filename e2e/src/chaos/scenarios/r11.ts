@@ -18,7 +18,7 @@ const maxDelayS = 2;
 export const r11: Scenario = {
   name: 'R11',
   about:
-    'hostile archives, payloads, JSON and requests: all refused with a code, no process dies, bounded memory and disk, and a neighbor is not delayed',
+    'hostile archives, payloads, JSON and requests are refused with a code: no process dies, memory and disk are bounded, and a neighbor is not delayed',
   defaults: { jobs: 1, runs: 200 },
 
   async run(chaos) {

@@ -8,7 +8,7 @@ const inside = fileURLToPath(new URL('../../../dist/chaos/network/inside.js', im
 export const r12: Scenario = {
   name: 'R12',
   about:
-    'endpoints, callbacks and repositories at private addresses, in all spellings, by names, rebinding and redirects: no connection',
+    'endpoints, callbacks and repositories name private addresses, by every spelling, name, rebinding and redirect: no connection',
   defaults: { jobs: 0, runs: 0 },
 
   run: async ({ note }) =>

@@ -18,7 +18,7 @@ const ways = ['some', 'all'] as const;
 export const r13: Scenario = {
   name: 'R13',
   about:
-    'engines die and come back behind live replicas: one attempt at most is spent, few builds are wasted, it is shown',
+    'engines die and return behind live replicas: a job spends at most one attempt, few builds are lost, and the API shows the replica as broken',
   defaults: { jobs: 400, runs: 4 },
 
   async run(chaos) {

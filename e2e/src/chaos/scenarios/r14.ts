@@ -41,7 +41,7 @@ const refused = Object.entries(refusals).map(([code, error]) => saying(`/refused
 export const r14: Scenario = {
   name: 'R14',
   about:
-    'a registry away, answering 503 or 429: its builds wait and succeed within 30 s of its return, others go on; permanent refusals take one attempt',
+    'a registry is away, or answers 503 or 429: its builds wait and succeed within 30 s of its return, and others continue',
   defaults: { jobs: 200, runs: 1 },
 
   run: (chaos) =>

@@ -35,7 +35,7 @@ interface Run {
 export const r15: Scenario = {
   name: 'R15',
   about:
-    'the Redis primary demoted (REPLICAOF), its connections kept: writes resume within 5 s of the promotion, no restart',
+    'REPLICAOF demotes the Redis primary and keeps its connections: writes resume within 5 s of the promotion, without a restart',
   defaults: { jobs: 300, runs: 6 },
 
   async run(chaos) {

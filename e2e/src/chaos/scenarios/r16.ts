@@ -13,7 +13,7 @@ const toleranceSeconds = 120;
 export const r16: Scenario = {
   name: 'R16',
   about:
-    "a worker's and an API's clock off by an hour and by 100 days: nothing is deleted, expired or delivered wrongly, and each says so",
+    'the clock of a worker and of an API is off by an hour and by 100 days: nothing is deleted, expired or delivered wrongly, and each reports it',
   defaults: { jobs: 200, runs: 1 },
 
   run: async (chaos) => {

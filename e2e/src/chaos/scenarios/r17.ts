@@ -17,7 +17,7 @@ interface Result extends Findings {
 export const r17: Scenario = {
   name: 'R17',
   about:
-    'tenants on one BuildKit reach for the layers, cache mounts, proxies and contexts of each other: nothing leaks, is poisoned or stale',
+    'tenants on one BuildKit attack the layers, cache mounts, proxies and contexts of each other: nothing leaks, is poisoned or is stale',
   defaults: { jobs: 0, runs: 1 },
 
   async run(chaos) {

@@ -7,7 +7,7 @@ const limitMs = 25_000;
 
 export const r2: Scenario = {
   name: 'R2',
-  about: 'kill -9 of a worker in the middle of a build: it builds again within 25 s',
+  about: 'kill -9 of a worker during a build: the build begins again within 25 s',
   defaults: { jobs: 0, runs: 5 },
 
   run: (chaos) =>

@@ -11,7 +11,7 @@ const jobs = 6;
 
 export const r3: Scenario = {
   name: 'R3',
-  about: 'a worker frozen for 45 s and then resumed: its results are refused, one of each job is recorded',
+  about: 'a worker freezes for 45 s: its later results are refused, and each job has one result',
   defaults: { jobs, runs: 1 },
 
   run: (chaos) =>

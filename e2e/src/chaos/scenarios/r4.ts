@@ -22,8 +22,7 @@ const quickOutages: readonly Outage[] = [
 
 export const r4: Scenario = {
   name: 'R4',
-  about:
-    'Redis away for 3, 10, 60 s: killed, frozen, connections cut; work resumes within 25 s of its return',
+  about: 'Redis is killed, frozen or cut off for 3, 10, 60 s: work resumes within 25 s of its return',
   defaults: { jobs: 100, runs: 20 },
 
   run: (chaos) =>

@@ -42,7 +42,7 @@ const broken: FaultRules = [
 
 export const r6: Scenario = {
   name: 'R6',
-  about: 'replicas with every fault there is, one dead for good: never above a limit, every job ends right',
+  about: 'replicas have every fault, and one stays dead: no limit is exceeded, and every job ends right',
   defaults: { jobs: 400, runs: 0 },
 
   run: (chaos) =>

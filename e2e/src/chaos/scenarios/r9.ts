@@ -12,7 +12,7 @@ const setUp = 'mount -t tmpfs -o size=24m,mode=700 slipway "$1" && exec "$2" "$3
 export const r9: Scenario = {
   name: 'R9',
   about:
-    'the disk of the blobs full, and Redis at maxmemory, under uploads, git, builds, batches: refused with a code, nothing by halves, no restart',
+    'the disk of the blobs is full, then Redis is at maxmemory: requests are refused with a code, nothing is stored in part, no restart',
   defaults: { jobs: 60, runs: 3 },
 
   /** The scenario's own small disk needs root. */

@@ -178,7 +178,7 @@ describe('a batch', () => {
     expect(await batches.stop(batch)).toBe('terminal');
   });
 
-  it('that was given up takes and builds no jobs, and is not listed', async () => {
+  it('that was canceled as a draft takes and builds no jobs, and is not listed', async () => {
     const { batches, released, draft, create, sweep, countsOf } = stores();
     const { batch } = await draft(2);
     expect(await batches.drafts(-1_000)).toEqual([batch]);
@@ -194,7 +194,7 @@ describe('a batch', () => {
     expect((await batches.list({ tenant: 'default', limit: 10 })).records).toEqual([]);
   });
 
-  it('that was committed cannot be given up', async () => {
+  it('that was committed is no draft that could be canceled', async () => {
     const { batches, committed } = stores();
     const { batch } = await committed(1);
     expect(await batches.giveUp(batch)).toBe(false);

@@ -61,7 +61,7 @@ export class BatchStore {
     if (outcome === 'full') throw storedQuotaExceeded({ tenant: tenant.name, used, bytes, maxStoredBytes });
   }
 
-  /** Accepts the whole batch. Returns false when it was given up before. */
+  /** Accepts the whole batch. Returns false when its draft was canceled before. */
   async commit(id: string): Promise<boolean> {
     return (await this.#transition(transitions.commitBatch, { id }))[0] === 'ok';
   }

@@ -86,7 +86,10 @@ async function writeJob(
   if (outcome === 'source_gone')
     throw new SlipwayError('source_not_found', `The source ${detail} was removed.`);
   if (outcome === 'closed') {
-    throw new SlipwayError('batch_closed', `The batch ${batch} was given up before it was written.`);
+    throw new SlipwayError(
+      'batch_closed',
+      `The batch ${batch} was canceled before all its jobs were written.`,
+    );
   }
   if (outcome !== 'ok') throw new SlipwayError('internal', `The job id ${id} is taken.`);
   return batch === undefined ? await recordOf(reply[1], reply[2]) : undefined;

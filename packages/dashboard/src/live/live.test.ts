@@ -33,7 +33,7 @@ it('resumes after a lost connection or silence, and stops when the token is refu
             yield job('running', '5-0');
             throw new ConnectionError({ server: 'http://x', cause: 'gone' });
           }
-          // Says nothing until it is given up.
+          // Sends nothing until the client aborts.
           if (asked.length === 2) {
             await new Promise((_resolve, reject) =>
               signal?.addEventListener('abort', () => reject(signal.reason)),

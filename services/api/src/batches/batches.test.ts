@@ -156,7 +156,7 @@ describe('POST /v1/batches', () => {
     expect(await worker.count('queued')).toBe(before);
   });
 
-  it('starts no build when it is given up before it is accepted', async () => {
+  it('starts no build when it is canceled before it is accepted', async () => {
     const id = `batch_${'0'.repeat(26)}`;
     const tenant = { name: 'default', weight: 1 };
     await batches.open(id, { tenant, total: 2, options: { on_failure: 'continue', labels: {} } });

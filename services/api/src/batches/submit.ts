@@ -70,7 +70,7 @@ const maxBytesAtOnce = 4 * 1024 * 1024;
 const atOnce = 250;
 
 /**
- * Returns the batch that an earlier try of the request made, if that try accepted it. A batch that was not accepted is given up, and
+ * Returns the batch that an earlier try of the request made, if that try accepted it. A batch that was not accepted is canceled, and
  * `ids` are renewed.
  */
 export async function earlierBatch(
@@ -133,7 +133,10 @@ export async function submitBatch(
       );
     }
     if (!(await batches.commit(id))) {
-      throw new SlipwayError('batch_closed', `The batch ${id} was given up before it was written.`);
+      throw new SlipwayError(
+        'batch_closed',
+        `The batch ${id} was canceled before all its jobs were written.`,
+      );
     }
   } catch (error) {
     // If this fails too, the leading worker cleans up.

@@ -43,12 +43,12 @@ describe('every answer', () => {
 describe('the protocol reported by a proxy', () => {
   const secure = { 'x-forwarded-proto': 'https' };
   test('counts when the proxy is trusted', async () => {
-    const told = await fetch(`${open.url}/healthz`, { headers: secure });
-    expect(told.headers.get('strict-transport-security')).toMatch(/^max-age=/);
+    const answer = await fetch(`${open.url}/healthz`, { headers: secure });
+    expect(answer.headers.get('strict-transport-security')).toMatch(/^max-age=/);
   });
   test('is ignored otherwise', async () => {
-    const told = await fetch(`${plain.url}/healthz`, { headers: secure });
-    expect(told.headers.get('strict-transport-security')).toBeNull();
+    const answer = await fetch(`${plain.url}/healthz`, { headers: secure });
+    expect(answer.headers.get('strict-transport-security')).toBeNull();
   });
 });
 

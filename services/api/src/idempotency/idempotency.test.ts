@@ -253,7 +253,7 @@ describe('after a process died before it stored its answer', () => {
     expect(await jobsOf(image)).toBe(3);
   });
 
-  it('a batch that it had written in part is given up, and created again once', async () => {
+  it('a batch that it had written in part is canceled, and created again once', async () => {
     const body = { items: [spec(), spec(), spec()] };
     const images = body.items.map(({ image }) => image);
     const key = randomUUID();

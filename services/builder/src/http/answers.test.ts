@@ -134,7 +134,7 @@ describe('the answer', () => {
     expect(await leftIn(workDir)).toEqual([]);
   });
 
-  test('of a build that a stopping builder gives up asks the client to try again', async () => {
+  test('of a build that a stopping builder aborts asks the client to try again', async () => {
     const { url, engine, stop } = await startScripted({ SHUTDOWN_GRACE_MS: '200' });
     const answer = postBuild({ url, body });
     await expect.poll(() => engine.builds).toHaveLength(1);

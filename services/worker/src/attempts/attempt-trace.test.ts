@@ -46,22 +46,22 @@ async function exportedBy(work: (tracing: Tracing) => Promise<void> | void): Pro
 /** Runs an attempt that calls a replica and ends with the outcome. Returns the trace context that the replica received. */
 async function attempt(tracing: Tracing, outcome: string): Promise<string> {
   const made = new AttemptTrace({ tracing, record: recordOf(), phases: new Phases(tracing) });
-  const context = await made.during(() => made.call(replica, (told) => Promise.resolve(told)));
+  const context = await made.during(() => made.call(replica, (traceparent) => Promise.resolve(traceparent)));
   made.end({ outcome, replaced: 0 });
   return String(context?.split('-')[2]);
 }
 
 describe('the spans of an attempt', () => {
   it('are written by the worker that takes the job over, under the ids that the lost worker had sent', async () => {
-    let told = '';
+    let traceparent = '';
     const own = await exportedBy(async (tracing) => {
-      told = await attempt(tracing, 'succeeded');
+      traceparent = await attempt(tracing, 'succeeded');
     });
     const lost = recordOf('worker_lost');
     const others = await exportedBy((tracing) => traceLostAttempt({ record: lost, number: 1 }, tracing));
     const ids = (spans: string[]) => spans.map((span) => span.split('|').slice(0, 3).join('|')).sort();
     expect(ids(others)).toEqual(ids(own.filter((span) => !span.startsWith('wait in queue'))));
-    expect(ids(others)).toContainEqual(expect.stringContaining(`POST /build|${told}|`));
+    expect(ids(others)).toContainEqual(expect.stringContaining(`POST /build|${traceparent}|`));
     expect(others.every((span) => span.endsWith('|true'))).toBe(true);
   });
 

@@ -384,7 +384,7 @@ describe('a worker', () => {
     expect(replicas.map(({ payloads }) => payloads.length)).toEqual([0, 0]);
   });
 
-  it('tries again to join while the registry has not what it needs, and gives up in the end', async () => {
+  it('retries to join while the registry lacks a part, and fails in the end', async () => {
     // Nothing was pushed: the digest of the scripted answer is not there.
     await installation.startWorker(builders(), { registryRetryMs: 1_000 });
     const job = await installation.ended(await submit('joined/c'));

@@ -14,7 +14,7 @@ const draftMs = 60_000;
 /** At once, so that the other tasks get their turn. */
 const mostJobs = 1_000;
 
-/** Gives up batches whose writer is gone, and cancels the remaining jobs of stopped batches. */
+/** Cancels drafts of batches whose writer stopped, and the remaining jobs of stopped batches. */
 export class Batches implements LeaderTask {
   readonly name = 'batches';
   readonly everyMs = 1_000;
@@ -27,7 +27,7 @@ export class Batches implements LeaderTask {
   async run(): Promise<void> {
     const { batches, logger } = this.#options;
     for (const id of await batches.drafts(draftMs)) {
-      if (await batches.giveUp(id)) logger.warn({ batch_id: id }, 'given up: it was never written whole');
+      if (await batches.giveUp(id)) logger.warn({ batch_id: id }, 'canceled a draft: its writer stopped');
     }
     let left = mostJobs;
     for (const id of await batches.stopping()) {

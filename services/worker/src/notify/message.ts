@@ -107,7 +107,7 @@ export function batchMessage(options: {
   return message;
 }
 
-/** That calls of a replica are given up for a while, or made again. */
+/** The message that the circuit of a replica opened or closed. */
 export function builderMessage(options: { event: BuilderEvent; href: Href }): BuilderMessage {
   const { event, href } = options;
   return {

@@ -78,7 +78,7 @@ export class Notifier implements Component {
   async #round(signal: AbortSignal): Promise<void> {
     const { reader, keys, workerName } = this.#options;
     if (performance.now() - this.#claimedAt > claimEveryMs) await this.#claim();
-    // What a read that is given up still brings stays pending, and is taken over by another notifier.
+    // Entries of an aborted read stay pending, and another notifier takes them over.
     const read = reader.xreadgroup(
       'GROUP',
       group,

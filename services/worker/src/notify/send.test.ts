@@ -93,7 +93,7 @@ describe('a request', () => {
     expect(await post(url)).toMatchObject({ status: 503, headers: { 'retry-after': '120' } });
   });
 
-  it('says when it was given up because nothing was answered', async () => {
+  it('reports a time-out when no answer arrives', async () => {
     const url = await receiver(() => undefined);
     expect(await post(url, { timeoutMs: 100 })).toEqual({ error: 'timed_out' });
   });
