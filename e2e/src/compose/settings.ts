@@ -20,7 +20,7 @@ const read = new Set();
 for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(Fields.prototype))) {
   if (name === 'constructor') continue;
   Fields.prototype[name] = function (variable, ...rest) {
-    read.add(variable);
+    for (const each of [variable].flat()) read.add(each);
     if (/secret/i.test(name)) read.add(variable + '_FILE');
     return method.call(this, variable, ...rest);
   };

@@ -27,17 +27,17 @@ interface CertificatesOptions {
 
 /** Exports the expiry of certificates. The returned function receives each new server certificate. */
 export function measureCertificates({ registry, redis }: CertificatesOptions): (pem: string) => void {
-  const set = (use: 'server' | 'redis_client', pem: string | undefined) => {
-    if (pem !== undefined) gauge.set({ use }, notAfter(pem) / 1_000);
-  };
   const gauge = new Gauge({
     name: 'slipway_certificate_not_after_timestamp_seconds',
     help: 'Expiry of a certificate and its chain, in Unix time',
     labelNames: ['use'],
     registers: [registry],
-    collect: () => set('redis_client', redis?.certificate),
+    collect() {
+      const pem = redis?.certificate;
+      if (pem !== undefined) this.set({ use: 'redis_client' }, notAfter(pem) / 1_000);
+    },
   });
-  return (pem) => set('server', pem);
+  return (pem) => gauge.set({ use: 'server' }, notAfter(pem) / 1_000);
 }
 
 const certificates = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
