@@ -26,6 +26,19 @@ async function begin(port: number): Promise<Socket> {
   return socket;
 }
 
+test('more than ten builds at once cause no warning about listeners', async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error) => warnings.push(name);
+  process.on('warning', onWarning);
+  onTestFinished(() => void process.off('warning', onWarning));
+  const { url, engine } = await startScripted();
+  const builds = Array.from({ length: 12 }, () => postBuild({ url, body: goodBody }));
+  await expect.poll(() => engine.builds.length).toBe(12);
+  for (const { succeed } of engine.builds) succeed();
+  for (const build of builds) expect(await resultOf(await build)).toMatchObject({ status: 'success' });
+  expect(warnings).toEqual([]);
+});
+
 test('payloads that are not verified fill no more than their budget, and a right one waits for room', async () => {
   const budget = { MAX_SOURCE_BYTES: String(mebibyte), UNVERIFIED_PAYLOAD_BYTES: String(3 * mebibyte) };
   const { url, port, workDir, engine } = await startScripted(budget);
