@@ -1,22 +1,19 @@
-import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSetting } from '@slipway/shared/config';
 import { argumentRule } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { makeFolder } from '@slipway/shared/folders';
-import { type ChildExit, runChild } from '@slipway/shared/processes';
+import { runChild } from '@slipway/shared/processes';
 import { allowsPlainHttp, withLoopbackNames } from '@slipway/shared/registry-hosts';
 import { withMemoryFolder } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun, EngineContext } from '../engine.js';
-import { FailureText, textLines } from '../failure-text.js';
 import { registryOf } from '../insecure.js';
 import { statusLine } from '../log-lines.js';
 import { foreignPlatforms, ownPlatform } from '../platform.js';
 import { inheritedFrom } from './base-images.js';
 import {
   buildArguments,
-  failure,
   fixedArguments,
   helpersFolder,
   named,
@@ -33,6 +30,7 @@ import { withAbsoluteTargets } from './dockerfile/mount-targets.js';
 import { contextArguments, dockerfileOf, removeIgnored } from './ignored.js';
 import { BuildahLog } from './log.js';
 import { writeOciImage } from './oci-image.js';
+import { BuildahProgram, shortCommandTimeoutMs } from './program.js';
 import { SharedExclusiveLock } from './shared-exclusive-lock.js';
 import { isIsolated, minimumVersion, readsHeredocs, versionOf } from './version.js';
 
@@ -43,8 +41,6 @@ interface BuildahOptions extends Omit<EngineContext, 'configDir' | 'takesSecrets
   readonly trustedSources: boolean;
 }
 
-const shortCommandTimeoutMs = 15_000;
-
 /**
  * Builds with `buildah` on this machine, with no daemon: chroot isolation, layers cached in its storage. Steps are processes of this machine,
  * as root, whatever the version.
@@ -53,6 +49,7 @@ export class BuildahEngine implements BuildEngine {
   readonly name = 'buildah';
   readonly loadsFrontends = false;
   readonly #options: BuildahOptions;
+  readonly #program: BuildahProgram;
   /** Steps of builds at the same time can look into each other, so one that has secrets runs alone. */
   readonly #steps = new SharedExclusiveLock();
   #containersFolder: string | undefined;
@@ -61,6 +58,7 @@ export class BuildahEngine implements BuildEngine {
 
   constructor(options: BuildahOptions) {
     this.#options = options;
+    this.#program = new BuildahProgram(options);
   }
 
   /** Warnings for the operator while this version runs. */
@@ -77,7 +75,7 @@ export class BuildahEngine implements BuildEngine {
    * of `minimumVersion`, unless the operator trusts the sources.
    */
   async prepare(isRunning: (build: string) => boolean): Promise<void> {
-    this.#version = versionOf(await this.#run(['--version']));
+    this.#version = versionOf(await this.#program.run(['--version']));
     if (!isIsolated(this.#version) && !this.#options.trustedSources) {
       throw new Error(
         `${named(this.#version)}: who writes a Dockerfile can read and write all files of this machine as root. Install ` +
@@ -88,7 +86,10 @@ export class BuildahEngine implements BuildEngine {
     this.#policy = await registryPolicy(this.#options.env);
     const { stateDir } = this.#options;
     if (stateDir !== undefined) await openSetting('ENGINE_STATE_DIR', () => makeFolder(stateDir));
-    const store = await this.#run(['info', '--format={{.store.GraphRoot}}\n{{.store.GraphDriverName}}']);
+    const store = await this.#program.run([
+      'info',
+      '--format={{.store.GraphRoot}}\n{{.store.GraphDriverName}}',
+    ]);
     const [root = '', driver = ''] = store.split('\n');
     this.#containersFolder = join(root, `${driver}-containers`);
     await this.#removeContainers((build) => !isRunning(build));
@@ -107,7 +108,7 @@ export class BuildahEngine implements BuildEngine {
   }
 
   async check(): Promise<void> {
-    await this.#run(['info', '--format={{.store.GraphRoot}}']);
+    await this.#program.run(['info', '--format={{.store.GraphRoot}}']);
   }
 
   /** buildah leaves a mount of its storage upon itself, without which the folder could not be removed. */
@@ -138,7 +139,8 @@ export class BuildahEngine implements BuildEngine {
     }
     const { options, env } = secretOptions(request.secrets);
     const log = new BuildahLog({ onLog, now: () => new Date() });
-    const step = { request, signal, log };
+    const environment = this.#environmentOf(request);
+    const step = { signal, log, env: environment };
     const imageFile = join(request.scratchDir, 'image');
     try {
       await writeFile(
@@ -171,8 +173,10 @@ export class BuildahEngine implements BuildEngine {
           work: () =>
             // From version 1.38 on buildah writes what a step mounts into its folder for temporary files, before that into /dev/shm.
             isSecret
-              ? withMemoryFolder((folder) => this.#step({ ...build, env: { ...env, TMPDIR: folder } }))
-              : this.#step(build),
+              ? withMemoryFolder((folder) =>
+                  this.#program.step({ ...build, env: { ...environment, ...env, TMPDIR: folder } }),
+                )
+              : this.#program.step(build),
         });
         return { digest: undefined };
       });
@@ -188,7 +192,7 @@ export class BuildahEngine implements BuildEngine {
           log.begin(`pushing ${name}`);
           const target = ['--', image, `docker://${name}`];
           const args = ['push', ...this.#tlsOptions(), `--digestfile=${digestFile}`, ...target];
-          await this.#step({ ...step, stage: 'push', args });
+          await this.#program.step({ ...step, stage: 'push', args });
         }
         return { digest: (await readFile(digestFile, 'utf8')).trim() };
       });
@@ -199,22 +203,14 @@ export class BuildahEngine implements BuildEngine {
 
   /** Makes an image in OCI's format of one in Docker's. Returns its id. */
   async #ociImage({ request, signal, image }: OciQuestion): Promise<string> {
-    const inspected = await this.#made({ args: ['inspect', '--type=image', '--', image], signal });
+    const inspected = await this.#program.output({ args: ['inspect', '--type=image', '--', image], signal });
     const folder = join(request.scratchDir, 'oci');
     const { labels, annotations } = request.options;
     await writeOciImage({ inspected, labels, annotations, folder });
     const policy = join(request.scratchDir, 'own-policy.json');
     await writeFile(policy, ownImagesPolicy);
     const args = ['pull', '--quiet', `--signature-policy=${policy}`, '--', `dir:${folder}`];
-    return (await this.#made({ args, signal })).trim();
-  }
-
-  /** Returns what a command on the machine's own images printed. */
-  async #made(child: Pick<SpawnOptions, 'args' | 'signal'>): Promise<string> {
-    const { exit, printed, said } = await this.#print(child);
-    if (exit.code !== 0)
-      throw failure({ exit, stage: 'build', said, printed: new FailureText({ prefix: '' }) });
-    return printed;
+    return (await this.#program.output({ args, signal })).trim();
   }
 
   /**
@@ -227,7 +223,7 @@ export class BuildahEngine implements BuildEngine {
     const inherited = await inheritedFrom({
       bases: baseImages({ dockerfile, buildArgs, heredocs }),
       pullOptions: [...this.#tlsOptions(), `--signature-policy=${policyFile(request)}`],
-      run: (args) => this.#print({ args, signal, env: this.#environmentOf(request) }),
+      run: (args) => this.#program.capture({ args, signal, env: this.#environmentOf(request) }),
     });
     const { triggers, starts: bases = new Map() } = inherited ?? {};
     if (triggers) checkTriggers({ triggers, buildArgs, heredocs });
@@ -252,89 +248,15 @@ export class BuildahEngine implements BuildEngine {
     return this.#options.insecureRegistries.includes('*') ? ['--tls-verify=false'] : [];
   }
 
-  async #step({ request, signal, log, stage, args, env }: StepOptions): Promise<void> {
-    const said = new FailureText({ prefix: 'Error: ' });
-    const printed = new FailureText({ prefix: '' });
-    const out = textLines((line) => {
-      printed.add(line);
-      log.take(line);
-    });
-    const err = textLines((line) => {
-      said.add(line);
-      printed.add(line);
-      log.take(line);
-    });
-    const exit = await this.#spawn({
-      args,
-      signal,
-      env: { ...this.#environmentOf(request), ...env },
-      onStdout: (chunk) => out.push(chunk),
-      onStderr: (chunk) => err.push(chunk),
-    });
-    out.end();
-    err.end();
-    log.end();
-    if (exit.code !== 0) throw failure({ exit, stage, said, printed });
-  }
-
   async #removeContainers(choose: (build: string) => boolean): Promise<void> {
     if (this.#containersFolder === undefined) return;
     try {
       const left = (await ownedContainers(this.#containersFolder)).filter(({ build }) => choose(build));
-      if (left.length > 0) await this.#run(['rm', '--', ...left.map(({ id }) => id)]);
+      if (left.length > 0) await this.#program.run(['rm', '--', ...left.map(({ id }) => id)]);
     } catch (error) {
       // The build's own outcome counts more; the next start of this process tries again.
       this.#options.logger.error({ err: error }, 'working containers could not be removed');
     }
-  }
-
-  /** Runs a command to its end, for its output. */
-  async #print(
-    child: Pick<SpawnOptions, 'args' | 'signal' | 'env'>,
-  ): Promise<{ exit: ChildExit; printed: string; said: FailureText }> {
-    const chunks: Buffer[] = [];
-    const said = new FailureText({ prefix: 'Error: ' });
-    const err = textLines((line) => said.add(line));
-    const exit = await this.#spawn({
-      ...child,
-      onStdout: (chunk) => chunks.push(chunk),
-      onStderr: (chunk) => err.push(chunk),
-    });
-    err.end();
-    return { exit, printed: Buffer.concat(chunks).toString(), said };
-  }
-
-  /** Runs a short command and returns what it printed. Rejects with `engine_unreachable` when it fails. */
-  async #run(args: readonly string[]): Promise<string> {
-    const { exit, printed, said } = await this.#print({
-      args,
-      signal: AbortSignal.timeout(shortCommandTimeoutMs),
-    }).catch((error: Error) => {
-      throw new SlipwayError('engine_unreachable', `buildah does not run: ${error.message}`);
-    });
-    if (exit.code !== 0)
-      throw new SlipwayError('engine_unreachable', `buildah does not run: ${said.message()}`);
-    return printed.trim();
-  }
-
-  #spawn({ args, env: more, ...child }: SpawnOptions): Promise<ChildExit> {
-    const { stateDir, dockerConfig, env, killGraceMs } = this.#options;
-    const storage =
-      stateDir === undefined
-        ? []
-        : [`--root=${join(stateDir, 'storage')}`, `--runroot=${join(stateDir, 'run')}`];
-    const credentials = join(dockerConfig, 'config.json');
-    return runChild({
-      ...child,
-      command: 'buildah',
-      args: [...storage, ...args],
-      env: {
-        ...env,
-        ...(existsSync(credentials) && { REGISTRY_AUTH_FILE: credentials }),
-        ...more,
-      },
-      killGraceMs,
-    });
   }
 }
 
@@ -350,22 +272,4 @@ interface OciQuestion {
   readonly signal: AbortSignal;
   /** The id of an image in Docker's format. */
   readonly image: string;
-}
-
-interface StepOptions {
-  readonly request: BuildRequest;
-  readonly signal: AbortSignal;
-  readonly log: BuildahLog;
-  readonly stage: 'build' | 'push';
-  readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-interface SpawnOptions {
-  readonly args: readonly string[];
-  readonly signal: AbortSignal;
-  /** Beside what every child gets. */
-  readonly env?: Readonly<Record<string, string>>;
-  readonly onStdout: (chunk: Buffer) => void;
-  readonly onStderr: (chunk: Buffer) => void;
 }
