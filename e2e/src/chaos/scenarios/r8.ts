@@ -25,7 +25,7 @@ interface Wired {
 export const r8: Scenario = {
   name: 'R8',
   about:
-    'receivers that are down, slow, answer 500, 410 or a redirect, or fail at random; kill -9 of workers and of Redis: every event arrives',
+    'receivers are down, slow, answer 500, 410 or a redirect, or fail at random, with kill -9 of workers and Redis: every event arrives',
   defaults: { jobs: 3_400, runs: 0 },
 
   run: (chaos) =>
