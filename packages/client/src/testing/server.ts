@@ -33,7 +33,7 @@ export async function serve(handler: Handler, { port = 0, readBody = true } = {}
   return { seen, close, port: bound, client: clientOf(bound) };
 }
 
-export const clientOf = (port: number) =>
+const clientOf = (port: number) =>
   createClient({ url: `http://127.0.0.1:${port}/`, token: 'tok', firstDelayMs: 5 });
 export const json = (res: ServerResponse, status: number, value: unknown) =>
   res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
