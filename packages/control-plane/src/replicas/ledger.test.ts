@@ -54,8 +54,8 @@ describe('the slot ledger', () => {
 
   it('frees the slot of a lease that is not renewed, and keeps a renewed one', async () => {
     const { acquire, ledger } = await fleetOf(redis, { a: 2 });
-    const kept = await acquire(['a'], { ttlMs: 60 });
-    await acquire(['a'], { ttlMs: 60 });
+    const kept = await acquire(['a'], { ttlMs: 1_000 });
+    await acquire(['a'], { ttlMs: 1_000 });
     expect(await acquire()).toBeUndefined();
     expect(await ledger.renew(kept ? [kept] : [], 60_000)).toEqual([]);
     await expect.poll(() => acquire()).toBeDefined();

@@ -47,7 +47,7 @@ it('resumes after a lost connection or silence, and stops when the token is refu
       onEvent: (event) => events.push(event),
       onRefused,
       firstDelayMs: 1,
-      silenceMs: 30,
+      silenceMs: 500,
     });
   });
   expect(refused.status).toBe(401);
