@@ -1,12 +1,7 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Secret } from '@slipway/shared/config';
-import { parseAllowlist } from '@slipway/shared/egress';
-import { deriveKey, seal, webhookSecrets } from '@slipway/shared/signing';
-import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type Behaviour, held, type Replica, startReplica, stream, success } from './testing/replica.js';
-import { createInstallation, type Installation, payloadSecret, tenant } from './testing/start-worker.js';
+import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';
 
 let installation: Installation;
 let replicas: Replica[];
@@ -338,78 +333,5 @@ describe('the reconciler', () => {
       'worker_lost',
       'succeeded',
     ]);
-  });
-});
-
-describe('the notifier', () => {
-  const receiver = async (...statuses: number[]) => {
-    const calls: { body: string; headers: Record<string, string> }[] = [];
-    const server = createServer(async (req, res) => {
-      const body = Buffer.concat(await req.toArray()).toString();
-      calls.push({ body, headers: req.headers as Record<string, string> });
-      res.writeHead(statuses.shift() ?? 204).end();
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return {
-      calls,
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
-      close: () => server.close(),
-    };
-  };
-
-  it('reports the end of a job to its callback, signed with its own secret', async () => {
-    const [builder, hook] = [await replica(), await receiver()];
-    const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
-    const key = deriveKey(new Secret(payloadSecret), 'callback secrets');
-    await installation.startWorker([builder.url]);
-    // The seal is bound to the job's id, so the record is written with one that is known.
-    const id = `job_${'0'.repeat(26)}`;
-    const { spec } =
-      (await installation.store.get(await installation.record({ callback: { url: hook.url } }))) ?? {};
-    if (!spec) throw new Error('no record');
-    await installation.store.create(
-      id,
-      { ...spec, image: 'r.example/other:1', labels: { sha: 'abc' } },
-      { tenant, sealedCallbackSecret: seal(key, secret, id) },
-    );
-    await expect.poll(() => hook.calls.length).toBeGreaterThan(1);
-    const call = hook.calls.find(({ body }) => body.includes(id));
-    expect(new Webhook(secret).verify(call?.body ?? '', call?.headers ?? {})).toMatchObject({
-      type: 'job.succeeded',
-      data: { job: { id, state: 'succeeded' }, digest: success.digest, labels: { sha: 'abc' } },
-    });
-    hook.close();
-  });
-
-  it("signs with the installation's key otherwise, and repeats what was not taken under the same id", async () => {
-    const [builder, hook] = [await replica(), await receiver(500)];
-    builder.next(failed('exit code: 1'));
-    await installation.startWorker([builder.url]);
-    await installation.submit({ callback: { url: hook.url } });
-    await expect.poll(() => hook.calls.length).toBe(2);
-    const [first, second] = hook.calls;
-    expect(first?.headers['webhook-id']).toBe(second?.headers['webhook-id']);
-    const [key] = webhookSecrets({
-      webhookSecret: undefined,
-      payloadSecret: new Secret(payloadSecret),
-      previousPayloadSecrets: [],
-    });
-    expect(new Webhook(key?.reveal() ?? '').verify(second?.body ?? '', second?.headers ?? {})).toMatchObject({
-      type: 'job.failed',
-      data: { code: 'build_failed', detail: 'exit code: 1' },
-    });
-    hook.close();
-  });
-
-  it('goes to no address that it may not go to, and is not tried again', async () => {
-    const [builder, hook] = [await replica(), await receiver()];
-    const worker = await installation.startWorker([builder.url], { egressAllow: parseAllowlist('') });
-    const id = await installation.submit({ callback: { url: hook.url } });
-    await installation.ended(id);
-    await expect
-      .poll(async () => await (await fetch(`${worker.url}/metrics`)).text())
-      .toMatch(/deliveries_total\{outcome="refused"\} 1/);
-    expect(hook.calls).toEqual([]);
-    hook.close();
   });
 });
