@@ -8,9 +8,26 @@ export const noCommit = { no_commit: 'the job has no commit whose status could b
 /** Returns true if the message is about a job. */
 export const isJobMessage = (message: Message): message is JobMessage => 'job' in message.data;
 
-/** Returns a name that distinguishes the statuses of images of one commit, for endpoints without a configured name. */
+/**
+ * Returns a name that distinguishes the statuses of images of one commit, for endpoints without a configured name. A name of more
+ * than `max` UTF-16 units is cut and ends with a hash of the whole name.
+ */
 export function statusName({ data: { job } }: JobMessage, max: number): string {
-  return `slipway/${job.function ?? parseImageReference(job.image)?.path ?? job.image}`.slice(0, max);
+  const name = `slipway/${job.function ?? parseImageReference(job.image)?.path ?? job.image}`;
+  if (name.length <= max) return name;
+  const end = `-${hashOf(name)}`;
+  return `${name.slice(0, max - end.length)}${end}`;
+}
+
+/** Returns the 64-bit FNV-1a hash of a text in hexadecimal. `node:crypto` is not available in the dashboard. */
+function hashOf(text: string): string {
+  const hash = new TextEncoder()
+    .encode(text)
+    .reduce(
+      (before, byte) => BigInt.asUintN(64, (before ^ BigInt(byte)) * 0x100000001b3n),
+      0xcbf29ce484222325n,
+    );
+  return hash.toString(16).padStart(16, '0');
 }
 
 /** Returns a job's state as one line for people. */
