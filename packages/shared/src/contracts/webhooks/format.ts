@@ -124,6 +124,11 @@ export const tokenField = {
   help: 'the name of the token (WEBHOOK_TOKENS)',
 } as const satisfies FormatField;
 
+const ownerAndName = /^(?!\.{1,2}\/)[A-Za-z0-9._-]+\/(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
+/** Returns true for `owner/name` without segments that lead to another path of an API. */
+export const isOwnerAndName = (repository: string | undefined): repository is string =>
+  repository !== undefined && ownerAndName.test(repository);
+
 /** Returns the URL of an API path below the base URL. Keeps the path of the base, and drops its query and fragment. */
 export function apiUrl(base: string, path: string): string {
   const { origin, pathname } = new URL(base);

@@ -1,7 +1,7 @@
 import type { JobMessage } from '../webhook-message.js';
 import { isJobMessage, noCommit, recordUrl, statusName, statusText } from './commit-status.js';
-import { defineFormat, type FormatInput, tokenField } from './format.js';
-import { githubCall, isGithubRepository, readGithubAnswer } from './github.js';
+import { defineFormat, type FormatInput, isOwnerAndName, tokenField } from './format.js';
+import { githubCall, readGithubAnswer } from './github.js';
 
 const maxDescription = 140;
 const maxContext = 255;
@@ -25,12 +25,12 @@ export const githubCommitStatus = defineFormat({
     },
   },
   skips: noCommit,
-  supports: (message) => isJobMessage(message) && isGithubRepository(message.data.vcs?.repo),
+  supports: (message) => isJobMessage(message) && isOwnerAndName(message.data.vcs?.repo),
   request(input) {
     const { format, message, isUserFault } = input;
     if (!isJobMessage(message)) return { skip: 'no_commit' };
     const { vcs } = message.data;
-    if (!vcs || !isGithubRepository(vcs.repo)) return { skip: 'no_commit' };
+    if (!vcs || !isOwnerAndName(vcs.repo)) return { skip: 'no_commit' };
     const target = recordUrl(input);
     return githubCall({
       input,

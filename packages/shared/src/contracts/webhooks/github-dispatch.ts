@@ -1,7 +1,7 @@
 import type { Message } from '../webhook-message.js';
 import { isJobMessage } from './commit-status.js';
-import { defineFormat, tokenField } from './format.js';
-import { githubCall, isGithubRepository, readGithubAnswer } from './github.js';
+import { defineFormat, isOwnerAndName, tokenField } from './format.js';
+import { githubCall, readGithubAnswer } from './github.js';
 
 /** `POST /repos/{owner}/{repo}/dispatches`: 204. `client_payload` may have ten properties at its top, and 64 KB. */
 export const githubDispatch = defineFormat({
@@ -31,11 +31,11 @@ export const githubDispatch = defineFormat({
     },
   },
   skips: { no_repository: 'the job has no repository (vcs), and the format names none' },
-  supports: (message, settings) => isGithubRepository(repositoryOf(message, settings)),
+  supports: (message, settings) => isOwnerAndName(repositoryOf(message, settings)),
   request(input) {
     const { format, message, messageId } = input;
     const repo = repositoryOf(message, format);
-    if (!isGithubRepository(repo)) return { skip: 'no_repository' };
+    if (!isOwnerAndName(repo)) return { skip: 'no_repository' };
     return githubCall({
       input,
       path: `/repos/${repo}/dispatches`,

@@ -7,11 +7,6 @@ import {
   tokenUnknown,
 } from './format.js';
 
-/** Matches `owner/name` without segments that lead to another path of the API. */
-const repository = /^(?!\.{1,2}\/)[A-Za-z0-9._-]+\/(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
-export const isGithubRepository = (name: string | undefined): name is string =>
-  name !== undefined && repository.test(name);
-
 interface Call {
   readonly input: FormatInput<{ token: string }>;
   readonly path: string;
