@@ -37,10 +37,12 @@ function familiesOf(types: readonly WebhookFormatType[]): string[] {
   return [...new Set(families)].sort();
 }
 
-/** The formats whose URL is the base of an API: `github_… or gitlab_…`. */
-export const apiFormats = familiesOf(
-  webhookFormats.filter(({ target }) => target === 'api').map(({ type }) => type),
-).join(' or ');
+const alternatives = new Intl.ListFormat('en', { type: 'disjunction' });
+
+/** The formats whose URL is the base of an API: `github_… or gitlab_…`, or `a, b, or c` for more than two. */
+export const apiFormats = alternatives.format(
+  familiesOf(webhookFormats.filter(({ target }) => target === 'api').map(({ type }) => type)),
+);
 
 /** Adds `--format` and the options of all formats. */
 export function formatOptions(command: Command): Command {
