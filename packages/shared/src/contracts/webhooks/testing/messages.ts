@@ -1,5 +1,5 @@
 import type { JobState } from '../../names.js';
-import type { JobMessage } from '../../webhook-message.js';
+import type { BatchMessage, JobMessage, Message } from '../../webhook-message.js';
 import type { FormatInput, FormatRequest } from '../format.js';
 import { type WebhookFormat, webhookFormat } from '../formats.js';
 
@@ -37,6 +37,30 @@ export function jobMessage(
   };
 }
 
+export const batchFinished: BatchMessage = {
+  api_version: 'v1',
+  type: 'batch.finished',
+  timestamp: '2026-01-02T03:04:05.000Z',
+  data: {
+    sequence: 1,
+    url: `/v1/batches/batch_${'1'.repeat(26)}`,
+    batch: {
+      id: `batch_${'1'.repeat(26)}`,
+      total: 3,
+      counts: { queued: 0, running: 0, succeeded: 2, failed: 1, canceled: 0 },
+      labels: {},
+    },
+    failures: [],
+  },
+};
+
+export const circuit: Message = {
+  api_version: 'v1',
+  type: 'builder.circuit_opened',
+  timestamp: '2026-01-02T03:04:05.000Z',
+  data: { sequence: 1, url: '/v1/builders/rep_1', builder: { id: 'rep_1', url: 'http://b:8081' } },
+};
+
 type Input = FormatInput<WebhookFormat>;
 
 export const formatInput = (
@@ -63,3 +87,24 @@ export function requestOf(input: Input): Omit<FormatRequest, 'body'> & { body: R
   if (!('url' in built)) throw new Error(`no request: ${JSON.stringify(built)}`);
   return { ...built, body: JSON.parse(built.body) as Record<string, unknown> };
 }
+
+export const supports = (format: WebhookFormat, message: Message) =>
+  webhookFormat(format.type).supports(message, format);
+
+/** Returns the kinds of messages that a format supports. */
+export function supportedBy(format: WebhookFormat): string[] {
+  const job = jobMessage('queued');
+  const { vcs: _vcs, ...data } = job.data;
+  const messages: [kind: string, message: Message][] = [
+    ['a job with a commit', job],
+    ['a job without a commit', { ...job, data }],
+    ['a batch', batchFinished],
+    ['a builder', circuit],
+  ];
+  return messages.filter(([, message]) => supports(format, message)).map(([kind]) => kind);
+}
+
+/** Returns the result of a request whose token is not configured. */
+export const withoutToken = (format: WebhookFormat) =>
+  build(formatInput(format, jobMessage('succeeded'), { token: () => undefined }));
+export const tokenUnknown = { fail: 'token_unknown: WEBHOOK_TOKENS has no bot for https://ci.example' };
