@@ -1,5 +1,5 @@
 import type { DeliverySummary, Webhook } from '@slipway/client';
-import { type DeliveryState, disabledReasonTexts, webhookFormats } from '@slipway/shared/contracts';
+import { type DeliveryState, deliveryReasons, disabledReasonTexts } from '@slipway/shared/contracts';
 import { formatDuration } from '@slipway/shared/formatting';
 import type { Screen } from '../terminal/terminal.js';
 import { age, shown } from '../terminal/text.js';
@@ -36,21 +36,10 @@ export function attemptText({ status, error, duration_ms: took }: Attempt): stri
   return `${status} in ${formatDuration(took)}${error === undefined ? '' : `: ${shown(error)}`}`;
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  exhausted: 'every attempt failed',
-  gone: 'the receiver answered 410',
-  egress_denied: 'requests may not go to this address (EGRESS_ALLOW)',
-  webhook_disabled: 'the endpoint was disabled',
-  webhook_deleted: 'the endpoint was deleted',
-  stale: 'something newer was sent',
-  secret_unreadable: 'a worker could not open the secret of the endpoint',
-  ...Object.assign({}, ...webhookFormats.map(({ skips }) => skips)),
-};
-
 /** Formats the reason why a delivery ended undelivered: the code and its meaning. */
 export function reasonText(reason: string): string {
   const [, status] = /^refused_(\d+)$/.exec(reason) ?? [];
-  const known = status === undefined ? reasons[reason] : `it would answer ${status} again`;
+  const known = status === undefined ? deliveryReasons[reason] : `it would answer ${status} again`;
   return known === undefined ? shown(reason) : `${reason}: ${known}`;
 }
 

@@ -180,3 +180,4 @@ export {
   webhookFormat,
   webhookFormats,
 } from './webhooks/formats.js';
+export { deliveryReasons } from './webhooks/reasons.js';

@@ -149,7 +149,7 @@ export class DeliveryAttempts {
       isUserFault,
     });
     if ('skip' in request) return { kind: 'canceled', reason: request.skip };
-    if ('fail' in request) return { kind: 'failed', reason: request.fail };
+    if ('fail' in request) return { kind: 'failed', reason: `${request.fail}: ${request.detail}` };
     try {
       const secrets = endpoint ? endpoints.secrets(endpoint) : this.#callbackSecrets(record);
       return { kind: 'request', request, secrets };

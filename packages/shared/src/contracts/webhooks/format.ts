@@ -59,8 +59,17 @@ export interface FormatRequest {
   readonly token: Token | undefined;
 }
 
+/** The reason why a delivery fails permanently. `detail` has the wrong value. */
+interface Failure<Code extends string = string> {
+  readonly fail: Code;
+  readonly detail: string;
+}
+
 /** The request; or `fail`, the reason why the delivery fails permanently; or `skip`, the reason why it ends canceled. */
-export type BuiltRequest = FormatRequest | { readonly fail: string } | { readonly skip: string };
+export type BuiltRequest<Skip extends string = string, Fail extends string = string> =
+  | FormatRequest
+  | Failure<Fail>
+  | { readonly skip: Skip };
 
 /** An answer that is not a 2xx. */
 export interface Answer {
@@ -82,6 +91,8 @@ export interface WebhookFormatDefinition<
   Type extends string = string,
   Own extends Fields = Fields,
   Settings = FormatSettings<Type, Own>,
+  Skip extends string = string,
+  Fail extends string = string,
 > {
   /** The value of `format.type`. */
   readonly type: Type;
@@ -101,19 +112,26 @@ export interface WebhookFormatDefinition<
   readonly setsCommitStatus: boolean;
   readonly fields: Own;
   /** The reasons for which a message is skipped, with their texts for people. */
-  readonly skips: Readonly<Record<string, string>>;
+  readonly skips: Readonly<Record<Skip, string>>;
+  /** The reasons for which a request fails permanently, with their texts for people. */
+  readonly failures: Readonly<Record<Fail, string>>;
   /** Returns true if the format supports the message. Other messages create no delivery. */
   supports(message: Message, settings: Settings): boolean;
   /** Returns the request that sends a message. Pure; runs again for each attempt, so no token is stored. */
-  request(input: FormatInput<Settings>): BuiltRequest;
+  request(input: FormatInput<Settings>): BuiltRequest<NoInfer<Skip>, NoInfer<Fail>>;
   /** Returns the meaning of an answer that is not a 2xx, or undefined for the usual meaning of its status. */
   readAnswer?(answer: Answer, now: number): AnswerMeaning | undefined;
 }
 
 /** Returns the definition. Its type has the literal types of its fields. */
-export const defineFormat = <const Type extends string, const Own extends Fields>(
-  definition: WebhookFormatDefinition<Type, Own>,
-): WebhookFormatDefinition<Type, Own> => definition;
+export const defineFormat = <
+  const Type extends string,
+  const Own extends Fields,
+  const Skip extends string,
+  const Fail extends string,
+>(
+  definition: WebhookFormatDefinition<Type, Own, FormatSettings<Type, Own>, Skip, Fail>,
+): WebhookFormatDefinition<Type, Own, FormatSettings<Type, Own>, Skip, Fail> => definition;
 
 /** The setting that names the token of the requests. */
 export const tokenField = {
@@ -135,7 +153,10 @@ export function apiUrl(base: string, path: string): string {
   return `${origin}${pathname.replace(/\/+$/, '')}${path}`;
 }
 
+/** The failures of formats with `tokenField`. */
+export const noToken = { token_unknown: 'the workers have no token of this name for this host' } as const;
+
 /** Returns the failure of a request whose token is not configured. It names the token and the host, never a value. */
-export function tokenUnknown(name: string, url: string): { fail: string } {
-  return { fail: `token_unknown: WEBHOOK_TOKENS has no ${name} for ${new URL(url).origin}` };
+export function tokenUnknown(name: string, url: string): Failure<keyof typeof noToken> {
+  return { fail: 'token_unknown', detail: `WEBHOOK_TOKENS has no ${name} for ${new URL(url).origin}` };
 }

@@ -1,6 +1,6 @@
 import type { JobMessage } from '../webhook-message.js';
 import { isJobMessage, noCommit, recordUrl, statusName, statusText } from './commit-status.js';
-import { defineFormat, type FormatInput, isOwnerAndName, tokenField } from './format.js';
+import { defineFormat, type FormatInput, isOwnerAndName, noToken, tokenField } from './format.js';
 import { githubCall, readGithubAnswer } from './github.js';
 
 const maxDescription = 140;
@@ -25,6 +25,7 @@ export const githubCommitStatus = defineFormat({
     },
   },
   skips: noCommit,
+  failures: noToken,
   supports: (message) => isJobMessage(message) && isOwnerAndName(message.data.vcs?.repo),
   request(input) {
     const { format, message, isUserFault } = input;

@@ -1,6 +1,6 @@
 import type { Message } from '../webhook-message.js';
 import { isJobMessage } from './commit-status.js';
-import { defineFormat, isOwnerAndName, tokenField } from './format.js';
+import { defineFormat, isOwnerAndName, noToken, tokenField } from './format.js';
 import { githubCall, readGithubAnswer } from './github.js';
 
 /** `POST /repos/{owner}/{repo}/dispatches`: 204. `client_payload` may have ten properties at its top, and 64 KB. */
@@ -31,6 +31,7 @@ export const githubDispatch = defineFormat({
     },
   },
   skips: { no_repository: 'the job has no repository (vcs), and the format names none' },
+  failures: noToken,
   supports: (message, settings) => isOwnerAndName(repositoryOf(message, settings)),
   request(input) {
     const { format, message, messageId } = input;

@@ -4,6 +4,7 @@ import {
   apiUrl,
   type BuiltRequest,
   type FormatInput,
+  type noToken,
   tokenUnknown,
 } from './format.js';
 
@@ -14,7 +15,11 @@ interface Call {
 }
 
 /** Returns a call of GitHub's REST API, version 2022-11-28. */
-export function githubCall({ input: { format, token: tokenOf, url }, path, body }: Call): BuiltRequest {
+export function githubCall({
+  input: { format, token: tokenOf, url },
+  path,
+  body,
+}: Call): BuiltRequest<never, keyof typeof noToken> {
   const token = tokenOf(format.token);
   if (!token) return tokenUnknown(format.token, url);
   return {

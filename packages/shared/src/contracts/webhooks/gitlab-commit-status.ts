@@ -1,5 +1,5 @@
 import { isJobMessage, noCommit, recordUrl, statusName, statusText } from './commit-status.js';
-import { defineFormat, tokenField, tokenUnknown } from './format.js';
+import { defineFormat, noToken, tokenField, tokenUnknown } from './format.js';
 import { gitlabProjectUrl, projectField } from './gitlab.js';
 
 /** Limit of characters of a name, a description or a target URL. */
@@ -34,6 +34,7 @@ export const gitlabCommitStatus = defineFormat({
     },
   },
   skips: noCommit,
+  failures: noToken,
   supports: (message) => isJobMessage(message) && message.data.vcs !== undefined,
   request(input) {
     const { format, url, message, token: tokenOf } = input;

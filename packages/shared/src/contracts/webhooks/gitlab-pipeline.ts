@@ -1,5 +1,5 @@
 import { flatFields } from './flat-fields.js';
-import { defineFormat, tokenField, tokenUnknown } from './format.js';
+import { defineFormat, noToken, tokenField, tokenUnknown } from './format.js';
 import { gitlabProjectUrl, projectField } from './gitlab.js';
 
 /**
@@ -26,6 +26,7 @@ export const gitlabPipeline = defineFormat({
     },
   },
   skips: {},
+  failures: noToken,
   supports: () => true,
   request({ format, url, message, messageId, token: tokenOf }) {
     const token = tokenOf(format.token);

@@ -1,5 +1,5 @@
 import { flatFields } from './flat-fields.js';
-import { defineFormat, tokenField, tokenUnknown } from './format.js';
+import { defineFormat, noToken, tokenField, tokenUnknown } from './format.js';
 
 /**
  * The message with flat copies of its fields, to `…/generic-webhook-trigger/invoke` of the Generic Webhook Trigger plugin.
@@ -14,6 +14,7 @@ export const jenkins = defineFormat({
   setsCommitStatus: false,
   fields: { token: { ...tokenField, description: 'Sent as the header `token`, which the plugin reads' } },
   skips: {},
+  failures: noToken,
   supports: () => true,
   request({ format, url, message, messageId, token: tokenOf }) {
     const token = format.token === undefined ? undefined : tokenOf(format.token);

@@ -9,6 +9,7 @@ export const standard = defineFormat({
   setsCommitStatus: false,
   fields: {},
   skips: {},
+  failures: {},
   supports: () => true,
   request: ({ url, body }) => ({
     url,

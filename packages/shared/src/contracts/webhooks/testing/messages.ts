@@ -107,4 +107,7 @@ export function supportedBy(format: WebhookFormat): string[] {
 /** Returns the result of a request whose token is not configured. */
 export const withoutToken = (format: WebhookFormat) =>
   build(formatInput(format, jobMessage('succeeded'), { token: () => undefined }));
-export const tokenUnknown = { fail: 'token_unknown: WEBHOOK_TOKENS has no bot for https://ci.example' };
+export const tokenUnknown = {
+  fail: 'token_unknown',
+  detail: 'WEBHOOK_TOKENS has no bot for https://ci.example',
+};
