@@ -324,6 +324,17 @@ describe('the pages of webhooks', () => {
     await page.getByRole('textbox', { name: 'URL' }).fill(receiver.url);
     await page.getByRole('textbox', { name: 'Description' }).fill('CI of the team');
     await page.getByRole('checkbox', { name: 'job.started' }).check();
+    const format = page.getByRole('combobox', { name: 'Format' });
+    await format.selectOption('GitHub repository_dispatch');
+    const type = page.getByRole('textbox', {
+      name: 'Event type',
+      exact: true,
+      description: 'the type of the event; default: slipway',
+    });
+    expect(await type.getAttribute('placeholder')).toBe('slipway');
+    expect(await type.getAttribute('maxlength')).toBe('100');
+    expect(await seriousFindings(page)).toEqual([]);
+    await format.selectOption('Standard Webhooks');
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole('button', { name: 'Create' }).click();
     const secret = await page.getByText(/^whsec_/).textContent();

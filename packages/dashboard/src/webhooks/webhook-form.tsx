@@ -8,7 +8,7 @@ import {
   webhookFormats,
 } from '@slipway/shared/contracts';
 import { formatPairs } from '@slipway/shared/formatting';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import { Button } from '../components/button.js';
 import { Dialog } from '../components/dialog.js';
 import { ErrorPanel } from '../components/error-panel.js';
@@ -112,15 +112,13 @@ function Fields({ webhook, onClose, save }: WebhookFormProps) {
           ))}
         </select>
       </label>
-      {Object.entries(webhookFormat(type).fields).map(([name, { label, required = false }]) => (
-        <label key={name} className={fields.field}>
-          {label}
-          <input
-            required={required}
-            value={values[name] ?? ''}
-            onChange={(event) => setValues((before) => ({ ...before, [name]: event.target.value }))}
-          />
-        </label>
+      {Object.entries(webhookFormat(type).fields).map(([name, field]) => (
+        <FormatField
+          key={name}
+          field={field}
+          value={values[name] ?? ''}
+          change={(value) => setValues((before) => ({ ...before, [name]: value }))}
+        />
       ))}
       <div className={fields.buttons}>
         <Button onClick={onClose}>Not now</Button>
@@ -129,5 +127,35 @@ function Fields({ webhook, onClose, save }: WebhookFormProps) {
         </Button>
       </div>
     </form>
+  );
+}
+
+type Field = ReturnType<typeof webhookFormat>['fields'][string];
+
+interface FormatFieldProps {
+  readonly field: Field;
+  readonly value: string;
+  readonly change: (value: string) => void;
+}
+
+function FormatField({ field, value, change }: FormatFieldProps) {
+  const { rule, label, help, required = false, default: placeholder } = field;
+  const id = useId();
+  return (
+    <div className={fields.field}>
+      <label htmlFor={id}>{label}</label>
+      <input
+        id={id}
+        required={required}
+        maxLength={typeof rule === 'string' ? undefined : rule.maxLength}
+        value={value}
+        placeholder={placeholder}
+        onChange={(event) => change(event.target.value)}
+        aria-describedby={`${id}-help`}
+      />
+      <p className={fields.help} id={`${id}-help`}>
+        {help}
+      </p>
+    </div>
   );
 }
