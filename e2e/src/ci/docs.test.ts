@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Webhook } from '@slipway/client';
+import { webhookFormats } from '@slipway/shared/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scratchFolder } from '../context.js';
 import { type Stack, startStack } from '../stack.js';
@@ -12,25 +13,34 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
+const folder = fileURLToPath(new URL('../../../docs/ci/', import.meta.url));
+const textOf = (page: string) => readFileSync(folder + page, 'utf8');
+const pages = readdirSync(folder).filter((name) => name.endsWith('.md') && name !== 'README.md');
+
 /** Returns the shell commands of a page that create an endpoint. */
 function commandsOf(page: string): string[] {
-  const text = readFileSync(fileURLToPath(new URL(`../../../docs/ci/${page}`, import.meta.url)), 'utf8');
-  return [...text.matchAll(/^```sh\n(.*?)^```$/gms)]
+  return [...textOf(page).matchAll(/^```sh\n(.*?)^```$/gms)]
     .map(([, script = '']) => script)
     .filter((script) => /webhooks create|\/v1\/webhooks/.test(script));
 }
 
+/** Returns the formats of the command lines of a page, in its order. */
+const formatsOf = (page: string) =>
+  commandsOf(page).flatMap((script) => [...script.matchAll(/--format (\w+)/g)].map(([, type = '']) => type));
+
 const webhooks = async (): Promise<Webhook[]> =>
   ((await (await stack.call('/v1/webhooks')).json()) as { webhooks: Webhook[] }).webhooks;
 
-describe.each([
-  { page: 'github-actions.md', formats: ['github_commit_status', 'github_dispatch'] },
-  { page: 'gitlab-ci.md', formats: ['gitlab_commit_status', 'gitlab_pipeline'] },
-  { page: 'jenkins.md', formats: ['jenkins'] },
-])('docs/ci/$page', ({ page, formats }) => {
+test('docs/ci has a page with each format except standard, and its README names it', () => {
+  const types = webhookFormats.map(({ type }) => type).filter((type) => type !== 'standard');
+  expect(pages.flatMap(formatsOf).sort()).toEqual(types.sort());
+  for (const type of types) expect(textOf('README.md')).toContain(`\`${type}\``);
+});
+
+describe.each(pages)('docs/ci/%s', (page) => {
   test('creates the same endpoint by the command line and by curl, one of each format', async () => {
     const made: string[] = [];
-    const commands = commandsOf(page);
+    const [commands, formats] = [commandsOf(page), formatsOf(page)];
     expect(commands).toHaveLength(2 * formats.length);
     const settings: object[] = [];
     for (const script of commands) {

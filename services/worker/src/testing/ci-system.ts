@@ -29,8 +29,8 @@ type Body = Record<string, unknown>;
 export const ciToken = 'hush-hush';
 
 /**
- * An HTTP server that stands in for GitHub, GitLab and Jenkins: it takes the calls that their documentation describes and refuses what
- * it forbids, with the same statuses. GitLab's statuses cannot be set to what they are.
+ * Starts an HTTP server in the place of the CI systems. It accepts the calls that their documentation describes, and refuses others with
+ * the same statuses. A status of GitLab cannot be set to its current value.
  */
 export async function startCiSystem(): Promise<CiSystem> {
   const calls: CiCall[] = [];
