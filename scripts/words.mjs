@@ -16,7 +16,7 @@ const checked = /\.(ts|tsx|mjs|cjs|lua|md|yml|yaml|sh|css|html|go|py)$/;
 const left =
   /(^|\/)(schema\.ts|CHANGELOG\.md|pnpm-lock\.yaml)$|^security\/|^scripts\/words\.mjs$|internals\/style\.md$/;
 
-const files = execFileSync('git', ['ls-files', '-z'], {
+const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
   cwd: root,
   encoding: 'utf8',
   maxBuffer: 64 * 1024 * 1024,
