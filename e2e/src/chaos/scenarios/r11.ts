@@ -27,8 +27,8 @@ export const r11: Scenario = {
       replicas: [{ slots: 2 }],
       workers: 1,
       env: {
-        api: { NODE_OPTIONS: limits.api.nodeOptions, GIT_ALLOWED_SCHEMES: 'http', ...limits.api.git },
-        worker: { NODE_OPTIONS: limits.worker.nodeOptions },
+        api: { GIT_ALLOWED_SCHEMES: 'http', ...limits.api.environment },
+        worker: limits.worker.environment,
       },
     };
     const control = await startFleet(options);
