@@ -11,7 +11,7 @@ import { startFleet } from '../packages/simulator/dist/index.js';
 const root = new URL('..', import.meta.url).href;
 const folder = mkdtempSync(join(tmpdir(), 'slipway-walk-'));
 try {
-  // The leader's duties run in this time.
+  // The leader's tasks run in this time.
   const without = await functionsOf('without', () => sleep(20_000));
   const withJob = await functionsOf('with', async (fleet) => {
     const { status, body } = await fleet.calls.call('/v1/jobs', {

@@ -16,7 +16,7 @@ export interface DispatchJob {
 export interface QueueChange {
   /** Jobs to add. */
   readonly released: readonly DispatchJob[];
-  /** Jobs to remove, because they have ended. A worker may have some of them; they leave the queue by themselves. */
+  /** Jobs to remove, because they have ended. A worker may have some of them; these leave the queue automatically. */
   readonly withdrawn: readonly Pick<DispatchJob, 'id' | 'pool'>[];
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type ChildOptions, exitText, runChild, runForOutput, startChild } from './child.js';
 
 const env = { PATH: process.env.PATH };
@@ -86,7 +86,7 @@ describe('an aborted program', () => {
     const script = "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.01; done";
     const onStdout = (chunk: Buffer) => (output += chunk);
     const run = runChild(shell(script, { signal: stop.signal, killGraceMs: 60_000, onStdout }));
-    await vi.waitFor(() => expect(output).toBe('up\n'));
+    await expect.poll(() => output).toBe('up\n');
     stop.abort(new Error('enough'));
     await expect(run).rejects.toThrow('enough');
     expect(output).toBe('up\nbye\n');
@@ -100,11 +100,11 @@ describe('an aborted program', () => {
       const script =
         "trap '' TERM; sh -c \"trap '' TERM; echo \\$\\$; sleep 600; sleep 600\" & echo $$; wait; sleep 600";
       const run = runChild(shell(script, { signal: stop.signal, killGraceMs, onStdout }));
-      await vi.waitFor(() => expect(pids).toHaveLength(2));
+      await expect.poll(() => pids).toHaveLength(2);
       const reason = new Error('that is enough');
       stop.abort(reason);
       await expect(run).rejects.toBe(reason);
-      await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]));
+      await expect.poll(() => pids.filter(runs)).toEqual([]);
     },
   );
 
@@ -135,7 +135,7 @@ describe('what a program leaves behind', () => {
     const { pids, onStdout } = pidsFrom();
     await runChild(shell('sleep 600 & echo $!', { onStdout }));
     expect(pids).toHaveLength(1);
-    await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]));
+    await expect.poll(() => pids.filter(runs)).toEqual([]);
   });
 
   test('outside its group cannot hold its end back by keeping the output open', async () => {
@@ -152,12 +152,12 @@ describe('what a program leaves behind', () => {
 test('stop kills the whole group of a program that ignores SIGTERM, and can be repeated', async () => {
   const { pids, onStdout } = pidsFrom();
   const child = startChild(shell("trap '' TERM; sleep 600 & echo $!; wait; wait; sleep 600", { onStdout }));
-  await vi.waitFor(() => expect(pids).toHaveLength(1));
+  await expect.poll(() => pids).toHaveLength(1);
   await Promise.all([child.stop({ graceMs: 50 }), child.stop({ graceMs: 60_000 })]);
   await child.stop({ graceMs: 0 });
   expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL' });
   expect(exitText(await child.exited)).toBe('SIGKILL');
-  await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]));
+  await expect.poll(() => pids.filter(runs)).toEqual([]);
 });
 
 test('children do not outlive a process that exits', async () => {
@@ -174,5 +174,5 @@ test('children do not outlive a process that exits', async () => {
     cwd: import.meta.dirname,
   });
   expect(pids).toHaveLength(2);
-  await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]));
+  await expect.poll(() => pids.filter(runs)).toEqual([]);
 });
