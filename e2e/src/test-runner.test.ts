@@ -41,7 +41,7 @@ test('`npm test` counts passed, failed and skipped tests', async () => {
   expect(passed).toBe(1);
   expect(failed.map((name) => name.replace(/^.*\//, '')).sort()).toEqual([
     'broken.case.mjs',
-    'mixed.case.mjs: bad',
+    'mixed.case.mjs: bad: Error: no',
   ]);
   expect(left.map((name) => name.replace(/^.*: /, '')).sort()).toEqual(['later (todo)', 'skipped (skipped)']);
 });

@@ -52,6 +52,12 @@ export async function runSuite({
   return { name, ...result };
 }
 
+/** Returns the first line of the first message, shortened, with a colon before it; empty without a message. */
+function reasonOf([message = ''] = []) {
+  const [line] = message.split('\n', 1);
+  return line === '' ? '' : `: ${line.slice(0, 300)}`;
+}
+
 function readReport({ testResults }) {
   const failed = [];
   const left = [];
@@ -60,10 +66,10 @@ function readReport({ testResults }) {
     const file = relative(root, path);
     if (fileStatus === 'failed' && !assertionResults.some(({ status }) => status === 'failed'))
       failed.push(file);
-    for (const { fullName, status } of assertionResults) {
+    for (const { fullName, status, failureMessages } of assertionResults) {
       const test = `${file}: ${fullName.replace(/\s+/g, ' ')}`;
       if (status === 'passed') passed++;
-      else if (status === 'failed') failed.push(test);
+      else if (status === 'failed') failed.push(`${test}${reasonOf(failureMessages)}`);
       else left.push(`${test} (${status})`);
     }
   }
