@@ -217,7 +217,21 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     for (const name of ['api', 'worker']) {
       const { environment, volumes } = service(name);
       const { pathname } = new URL(environment?.BLOB_STORE ?? '');
-      expect(volumes).toEqual([expect.objectContaining({ source: 'blobs', target: pathname })]);
+      expect(volumes).toContainEqual(expect.objectContaining({ source: 'blobs', target: pathname }));
+    }
+  });
+
+  test('the work folders that the images name are volumes, and none is in the blob store', async () => {
+    const text = await readFile(join(root, 'deploy/Dockerfile'), 'utf8');
+    const folders = [...text.matchAll(/\b(\w+_DIR)=(\/\S+)/g)].map(([, setting, path]) => ({
+      setting,
+      path,
+    }));
+    expect(folders.map(({ setting }) => setting)).toEqual(['GIT_WORK_DIR', 'WORK_DIR']);
+    const targets = Object.values(model.services).flatMap(({ volumes = [] }) => volumes);
+    for (const { path } of folders) {
+      expect(targets).toContainEqual(expect.objectContaining({ target: path }));
+      expect(path).not.toMatch(/^\/var\/lib\/slipway\/blobs(\/|$)/);
     }
   });
 

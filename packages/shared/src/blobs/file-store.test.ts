@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -50,6 +50,17 @@ describe('the file store', () => {
     for (const name of Object.values(names)) await writeFile(join(directory, '.tmp', name), 'half');
     expect(await store.sweep()).toBe(1);
     expect((await readdir(join(directory, '.tmp'))).sort()).toEqual([names.elsewhere, names.living].sort());
+  });
+
+  it('sweeps the old git repositories of earlier versions, and the folder they were in', async () => {
+    const { directory, store } = await make();
+    const work = join(directory, '.git-work');
+    await mkdir(join(work, 'fetch-a/bare'), { recursive: true });
+    await writeFile(join(work, 'fetch-a/bare/pack'), 'objects');
+    expect(await store.sweep()).toBe(0);
+    expect(await readdir(work)).toEqual(['fetch-a']);
+    expect(await store.sweep({ olderThanMs: 0 })).toBe(1);
+    expect(await readdir(directory)).toEqual(['.tmp']);
   });
 
   it('reports a full disk as storage_full and leaves nothing', async () => {

@@ -1,4 +1,4 @@
-import { type FileHandle, open, opendir, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, opendir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,8 @@ import { coded, FileScratch, FolderSyncs, readFully, temporaryName, writerIsGone
 
 const day = 24 * 60 * 60 * 1000;
 const listedAtOnce = 1_000;
+/** The folder in which earlier images of the API fetched git repositories. */
+const earlierGitFolder = '.git-work';
 
 /** A folder of the machine, or of a file system that the services share. */
 export const fileBlobStore: BlobStoreDefinition = {
@@ -134,19 +136,32 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
     },
 
     async sweep({ olderThanMs = day } = {}) {
-      let removed = 0;
-      for (const name of await readdir(temporary)) {
-        const path = join(temporary, name);
-        const found = await unlessMissing(stat(path));
-        if (found === undefined) continue;
-        const stale = Date.now() - found.mtimeMs >= olderThanMs;
-        if (!stale && writerIsGone(name) !== true) continue;
-        await rm(path, { force: true });
-        removed++;
-      }
-      return removed;
+      const removed = await sweepFolder(temporary, (name) => writerIsGone(name) === true, olderThanMs);
+      const before = join(root, earlierGitFolder);
+      const repositories = await sweepFolder(before, () => false, olderThanMs);
+      // A folder with content stays.
+      await rmdir(before).catch(() => undefined);
+      return removed + repositories;
     },
   };
+}
+
+/** Removes the entries of a folder that are leftovers or that have not changed for a time. Returns their number. */
+async function sweepFolder(
+  folder: string,
+  isLeftover: (name: string) => boolean,
+  olderThanMs: number,
+): Promise<number> {
+  let removed = 0;
+  for (const name of (await unlessMissing(readdir(folder))) ?? []) {
+    const path = join(folder, name);
+    const found = await unlessMissing(stat(path));
+    if (found === undefined) continue;
+    if (Date.now() - found.mtimeMs < olderThanMs && !isLeftover(name)) continue;
+    await rm(path, { recursive: true, force: true });
+    removed++;
+  }
+  return removed;
 }
 
 async function* filesBelow(path: string, key: string): AsyncGenerator<string> {

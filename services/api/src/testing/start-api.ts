@@ -40,7 +40,8 @@ export async function startApi(
   changes: Partial<ApiConfig> = {},
   { tenants = [other], logged }: StartOptions = {},
 ): Promise<RunningApi> {
-  const blobs = mkdtempSync(join(tmpdir(), 'slipway-api-'));
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-api-'));
+  const blobs = join(folder, 'blobs');
   const port = await freePort();
   const config: ApiConfig = {
     logLevel: 'fatal',
@@ -76,7 +77,7 @@ export async function startApi(
       timeoutMs: 20_000,
       memoryBytes: 256 * 1024 * 1024,
       concurrency: 4,
-      workDir: join(blobs, '.git-work'),
+      workDir: join(folder, 'git'),
       environment: { PATH: process.env.PATH ?? '' },
     },
     egressAllow: parseAllowlist('127.0.0.0/8'),
@@ -88,7 +89,7 @@ export async function startApi(
   const cleanups = new Cleanups();
   const cleanUp = async () => {
     await cleanups.run(logger);
-    rmSync(blobs, { recursive: true });
+    rmSync(folder, { recursive: true });
   };
   const stop = new AbortController();
   const components = await createApi({ config, logger, cleanups }).catch(async (error) => {
