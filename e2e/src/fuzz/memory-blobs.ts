@@ -41,6 +41,7 @@ export function memoryBlobs(): BlobStore & { kept(): number } {
         blobs.set(key, contents.get(scratch)?.() ?? Buffer.alloc(0));
         await scratch.discard();
       }
+      return adopted.map(() => 'created');
     },
     async open(key) {
       const data = blobs.get(key);
@@ -60,6 +61,7 @@ export function memoryBlobs(): BlobStore & { kept(): number } {
     async remove(key) {
       blobs.delete(key);
     },
+    removeAll: unused,
     list: unused,
     sweep: unused,
   };

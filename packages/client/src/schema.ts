@@ -3138,9 +3138,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3362,9 +3362,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3402,6 +3402,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -3492,9 +3493,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3842,9 +3843,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -3971,9 +3972,9 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
-            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
         };
     };
@@ -4137,6 +4138,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -5430,7 +5432,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description The API is stopping. The job continues; `error` has its id. `source_busy`: A source with the same files is being removed because it was unused. `draining`: The process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description The API is stopping. The job continues; `error` has its id. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `draining`: The process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */
@@ -5441,7 +5443,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description `storage_full`: The blob store is full. `redis_full`: Redis has no memory left */
+            /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: {
                 headers: {
                     [name: string]: unknown;

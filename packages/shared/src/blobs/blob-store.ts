@@ -7,9 +7,12 @@ import type { Readable } from 'node:stream';
  * - A key holds a complete blob or nothing. If a write ends early (an input error, an abort, a crash, a full disk), the key keeps
  *   its old content. No reader ever sees a partial blob.
  * - A write that has resolved survives a crash of the machine.
- * - A second write to a key replaces the whole blob. Two concurrent writes to one key leave one of the two, complete.
- * - An open handle keeps reading the blob it was opened on, even if the key changes.
- * - A missing blob is `undefined`, not an error. A store without room rejects with `storage_full`.
+ * - `write` replaces the whole blob of a key. Two concurrent writes to one key leave one of the two, complete.
+ * - `adopt` is for keys whose content never changes: the first writer of a key wins.
+ * - An open handle or stream reads the blob it was opened on. If the store no longer has that blob, it rejects with
+ *   `storage_changed`; the caller opens the key again.
+ * - A missing blob is `undefined`, not an error. A store without room rejects with `storage_full`. Other faults of a store have the
+ *   codes `storage_*` of the error table.
  *
  * Keys are slash-separated segments of `A-Z a-z 0-9 . _ -`. No segment begins with a dot, and a key has at most 512 characters.
  * Any other key is a caller's bug and throws a RangeError.
@@ -27,17 +30,21 @@ export interface BlobStore {
   /** Returns an unnamed blob that the caller writes, reads back, and then adopts under a key or discards. */
   scratch(): Promise<Scratch>;
   /**
-   * Moves scratches of this store to their keys, durably, at the cost of one move. Blobs appear in the given order: a reader that
-   * sees one also sees those before it. If the store cannot adopt one, neither it nor the later ones appear. All scratches end.
+   * Moves scratches of this store to keys whose content never changes, durably. If a key already has a blob, its bytes or its size
+   * and SHA-256 are compared: an equal blob stays, a different one is damaged and is replaced. Returns one outcome for each blob;
+   * one of several concurrent writers of a new key gets `created`. Blobs appear in the given order: a reader that sees one also sees
+   * those before it. If the store cannot adopt one, neither it nor the later ones appear. All scratches end.
    */
-  adopt(blobs: readonly { readonly scratch: Scratch; readonly key: string }[]): Promise<void>;
+  adopt(blobs: readonly { readonly scratch: Scratch; readonly key: string }[]): Promise<Adopted[]>;
   /** Opens a blob for positioned reads. The caller closes the handle. */
   open(key: string): Promise<BlobHandle | undefined>;
-  /** Streams the bytes from `start` up to, but not including, `end`. The stream closes its file when it ends or is destroyed. */
+  /** Streams the bytes from `start` up to, but not including, `end`. The stream frees its file or connection when it ends or is destroyed. */
   stream(key: string, range?: ByteRange): Promise<Readable | undefined>;
-  stat(key: string): Promise<{ bytes: number; modified: Date } | undefined>;
+  stat(key: string): Promise<BlobStat | undefined>;
   /** Removes a blob. A missing blob is no error. */
   remove(key: string): Promise<void>;
+  /** Removes any number of blobs in batches, in no order. Rejects if one or more could not be removed; the others are gone then. */
+  removeAll(keys: readonly string[]): Promise<void>;
   /**
    * Lists the keys below a folder (`logs` has `logs/a/1`), unordered, in pages of up to 1,000. Lists a blob once if it exists
    * during the whole listing; a blob that appears or disappears meanwhile may be missing. A missing folder is empty.
@@ -48,8 +55,18 @@ export interface BlobStore {
    * cannot check writers on other machines. Returns the number of leftovers removed.
    */
   sweep(options?: { olderThanMs?: number }): Promise<number>;
-  /** Returns the space of the disk; absent for a store without a disk. */
-  space?(): Promise<DiskSpace>;
+  /** Returns the room of the store; absent for a store without a bound. */
+  capacity?(): Promise<Capacity>;
+}
+
+/** `created`: the key had no blob. `same`: another writer was first, with the same bytes. `replaced`: the key had other bytes. */
+export type Adopted = 'created' | 'same' | 'replaced';
+
+export interface BlobStat {
+  readonly bytes: number;
+  readonly modified: Date;
+  /** The SHA-256 of the content in hex, if the store knows it without reading the blob. */
+  readonly sha256?: string;
 }
 
 /** A kind of blob stores: its URLs in `BLOB_STORE`, and how it opens. */
@@ -66,7 +83,7 @@ export interface BlobStoreDefinition {
   open(options: { readonly url: URL; readonly minFreeBytes: number }): Promise<BlobStore>;
 }
 
-export interface DiskSpace {
+export interface Capacity {
   readonly freeBytes: number;
   readonly totalBytes: number;
 }

@@ -32,6 +32,12 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       return Buffer.concat(await stream.toArray()).toString();
     };
 
+    const filled = async (store: BlobStore, ...contents: string[]) => {
+      const scratch = await store.scratch();
+      for (const content of contents) await scratch.write(text(content));
+      return scratch;
+    };
+
     const listed = async (store: BlobStore, folder: string): Promise<(readonly string[])[]> => {
       const pages: (readonly string[])[] = [];
       for await (const page of store.list(folder)) pages.push(page);
@@ -60,14 +66,17 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await read(store, 'empty')).toBe('');
     });
 
-    it('replaces a blob whole, and an open handle keeps the old one', async () => {
+    it('replaces a blob whole, and an open handle never reads the new one', async () => {
       const { store } = await make();
       await store.write('k', [text('first, and longer')]);
       const handle = await store.open('k');
       await store.write('k', [text('second')]);
       const buffer = Buffer.alloc(5);
-      expect(await handle?.read(buffer, 0)).toBe(5);
-      expect(buffer.toString()).toBe('first');
+      const seen = await handle?.read(buffer, 0).then(
+        () => buffer.toString(),
+        (error) => error.code,
+      );
+      expect(['first', 'storage_changed']).toContain(seen);
       await handle?.close();
       expect(await read(store, 'k')).toBe('second');
     });
@@ -176,6 +185,16 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await store.stat('k')).toBeUndefined();
     });
 
+    it('removes many blobs at once, and ignores missing ones', async () => {
+      const { store } = await make();
+      const keys = Array.from({ length: 1_200 }, (_, n) => `many/${n}`);
+      for (const key of [...keys, 'other']) await store.write(key, [], { durable: false });
+      await store.removeAll([...keys, 'many/gone']);
+      await store.removeAll([]);
+      expect(await listed(store, 'many')).toEqual([]);
+      expect(await store.stat('other')).toBeDefined();
+    });
+
     it('lists the keys below a folder, and no others', async () => {
       const { store } = await make();
       const keys = ['logs/a/1', 'logs/a/2', 'logs/b/3', 'logs/4'];
@@ -219,17 +238,44 @@ export function blobStoreConformance({ name, create }: Conformance): void {
 
     it('adopts several scratches in order, and none after a failure', async () => {
       const { store, leftovers } = await make();
-      const filled = async (value: string) => {
-        const scratch = await store.scratch();
-        await scratch.write(text(value));
-        return scratch;
-      };
       const blobs = async (...keys: string[]) =>
-        Promise.all(keys.map(async (key) => ({ key, scratch: await filled(key) })));
-      await store.adopt(await blobs('a', 'deep/b'));
+        Promise.all(keys.map(async (key) => ({ key, scratch: await filled(store, key) })));
+      expect(await store.adopt(await blobs('a', 'deep/b'))).toEqual(['created', 'created']);
       expect([await read(store, 'a'), await read(store, 'deep/b')]).toEqual(['a', 'deep/b']);
       await expect(store.adopt(await blobs('c', '../evil', 'd'))).rejects.toThrow(RangeError);
       expect(await store.stat('d')).toBeUndefined();
+      expect(await leftovers()).toBe(0);
+    });
+
+    it('keeps the blob of the first writer, and replaces a damaged one', async () => {
+      const { store, leftovers } = await make();
+      const adopt = async (...contents: string[]) => {
+        const scratch = await filled(store, ...contents);
+        return (await store.adopt([{ scratch, key: 'k' }]))[0];
+      };
+      expect(await adopt('content')).toBe('created');
+      const first = await store.stat('k');
+      expect(await adopt('con', 'tent')).toBe('same');
+      expect(await store.stat('k')).toEqual(first);
+      for (const damaged of ['CONTENT', 'cont', '']) {
+        await store.write('k', [text(damaged)]);
+        expect(await adopt('content')).toBe('replaced');
+        expect(await read(store, 'k')).toBe('content');
+      }
+      expect(await leftovers()).toBe(0);
+    });
+
+    it('has one winner among 20 writers of a new key', async () => {
+      const { store, leftovers } = await make();
+      const scratches = await Promise.all(
+        Array.from({ length: 20 }, () => filled(store, 'x'.repeat(10_000))),
+      );
+      const outcomes = await Promise.all(
+        scratches.map((scratch) => store.adopt([{ scratch, key: 'raced' }])),
+      );
+      const created = outcomes.flat().filter((outcome) => outcome === 'created');
+      expect([created.length, new Set(outcomes.flat())]).toEqual([1, new Set(['created', 'same'])]);
+      expect(await read(store, 'raced')).toBe('x'.repeat(10_000));
       expect(await leftovers()).toBe(0);
     });
 
@@ -274,6 +320,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       await expect(store.stream(key)).rejects.toThrow(RangeError);
       await expect(store.stat(key)).rejects.toThrow(RangeError);
       await expect(store.remove(key)).rejects.toThrow(RangeError);
+      await expect(store.removeAll([key])).rejects.toThrow(RangeError);
       await expect(listed(store, key)).rejects.toThrow(RangeError);
     });
   });

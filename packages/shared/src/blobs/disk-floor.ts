@@ -1,11 +1,11 @@
 import { statfs } from 'node:fs/promises';
 import { SlipwayError } from '../errors/index.js';
-import type { DiskSpace } from './blob-store.js';
+import type { Capacity } from './blob-store.js';
 
 interface DiskFloorOptions {
   /** Bytes that stay free for small writes; at most 5 % of the disk. */
   readonly minFreeBytes: number;
-  readonly space: () => Promise<DiskSpace>;
+  readonly space: () => Promise<Capacity>;
   readonly now: () => number;
 }
 
@@ -17,7 +17,7 @@ const smallDisk = 20;
 /** Keeps part of a disk free, so that large uploads leave room for logs and small requests. */
 export class DiskFloor {
   readonly #options: DiskFloorOptions;
-  #known: { readonly space: Promise<DiskSpace>; readonly atMs: number } | undefined;
+  #known: { readonly space: Promise<Capacity>; readonly atMs: number } | undefined;
 
   constructor(options: DiskFloorOptions) {
     this.#options = options;
@@ -41,7 +41,7 @@ export class DiskFloor {
 }
 
 /** Returns the space of the disk that holds a folder. */
-export async function diskSpace(folder: string): Promise<DiskSpace> {
+export async function diskSpace(folder: string): Promise<Capacity> {
   const { bavail, blocks, bsize } = await statfs(folder);
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { infrastructureFault } from '../errors/index.js';
-import type { Scratch } from './blob-store.js';
+import type { Adopted, Scratch } from './blob-store.js';
 import type { DiskFloor } from './disk-floor.js';
 
 interface FileScratchOptions {
@@ -16,7 +16,11 @@ interface FileScratchOptions {
   readonly floor?: DiskFloor | undefined;
 }
 
-/** A temporary file that becomes a blob by rename. */
+const comparedBytes = 256 * 1024;
+/** The key has a file, or the file system has no hard links (FAT, SMB): then the check and the rename are two steps. */
+const linkRefusals: readonly string[] = ['EEXIST', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+/** A temporary file that becomes a blob by a link or a rename. */
 export class FileScratch implements Scratch {
   readonly #handle: FileHandle;
   readonly #path: string;
@@ -56,11 +60,47 @@ export class FileScratch implements Scratch {
     return coded(this.#handle.sync());
   }
 
-  /** Renames the file to its key. Returns the folder that the caller must sync to make the name durable. */
+  /**
+   * Gives the file the name of its key if the key has no other file with the same bytes. Returns the outcome, and the folder that the
+   * caller must sync to make the name durable.
+   */
+  async link(key: string): Promise<{ readonly folder: string; readonly adopted: Adopted }> {
+    const target = `${this.#root}/${key}`;
+    const folder = dirname(target);
+    try {
+      await coded(nameInto(link, this.#path, target, this.#root));
+      return { folder, adopted: 'created' };
+    } catch (error) {
+      if (!linkRefusals.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+    const same = await this.#equals(target);
+    if (same) return { folder, adopted: 'same' };
+    await this.rename(key);
+    return { folder, adopted: same === undefined ? 'created' : 'replaced' };
+  }
+
+  /** Returns undefined if there is no file at the path. */
+  async #equals(path: string): Promise<boolean | undefined> {
+    const other = await unlessMissing(open(path, 'r'));
+    if (!other) return undefined;
+    try {
+      if ((await other.stat()).size !== this.#bytes) return false;
+      const [ours, theirs] = [Buffer.allocUnsafe(comparedBytes), Buffer.allocUnsafe(comparedBytes)];
+      for (let at = 0; at < this.#bytes; at += comparedBytes) {
+        const [length] = await Promise.all([this.read(ours, at), readFully(other, theirs, at)]);
+        if (ours.compare(theirs, 0, length, 0, length) !== 0) return false;
+      }
+      return true;
+    } finally {
+      await other.close();
+    }
+  }
+
+  /** Renames the file to its key, which replaces another file. Returns the folder that the caller must sync to make the name durable. */
   async rename(key: string): Promise<string> {
     const target = `${this.#root}/${key}`;
     const [named, closed] = await Promise.allSettled([
-      coded(renameInto(this.#path, target, this.#root)),
+      coded(nameInto(rename, this.#path, target, this.#root)),
       this.#handle.close(),
     ]);
     if (named.status === 'rejected') throw named.reason;
@@ -86,6 +126,17 @@ export async function readFully(handle: FileHandle, buffer: Uint8Array, position
   }
 }
 
+/** Returns undefined if the file is missing. */
+export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
 /** Maps a full disk to `storage_full`. */
 export async function coded<T>(work: Promise<T>): Promise<T> {
   try {
@@ -95,10 +146,15 @@ export async function coded<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Renames a file. Creates the target's folders only if the rename fails, because that is cheaper than a check each time. */
-async function renameInto(from: string, target: string, root: string): Promise<void> {
+/** Links or renames a file. Creates the target's folders only if that fails, because that is cheaper than a check each time. */
+async function nameInto(
+  name: (from: string, target: string) => Promise<void>,
+  from: string,
+  target: string,
+  root: string,
+): Promise<void> {
   try {
-    await rename(from, target);
+    await name(from, target);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     await mkdir(dirname(target), { recursive: true });
@@ -106,7 +162,7 @@ async function renameInto(from: string, target: string, root: string): Promise<v
       folder = dirname(folder);
       await syncFolder(folder);
     }
-    await rename(from, target);
+    await name(from, target);
   }
 }
 

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { makeFolder } from '../folders/index.js';
 import {
+  type Adopted,
   type BlobHandle,
   type BlobStore,
   type BlobStoreDefinition,
@@ -11,7 +12,15 @@ import {
   type Scratch,
 } from './blob-store.js';
 import { DiskFloor, diskSpace } from './disk-floor.js';
-import { coded, FileScratch, FolderSyncs, readFully, temporaryName, writerIsGone } from './file-scratch.js';
+import {
+  coded,
+  FileScratch,
+  FolderSyncs,
+  readFully,
+  temporaryName,
+  unlessMissing,
+  writerIsGone,
+} from './file-scratch.js';
 
 const day = 24 * 60 * 60 * 1000;
 const listedAtOnce = 1_000;
@@ -40,7 +49,7 @@ interface FileStoreOptions {
 
 /**
  * Opens a store with one file per blob below a folder; the key is the path. Writers fill a file in `.tmp` on the same file system,
- * fsync it, rename it to its key, and fsync the folder. Several processes may share the folder.
+ * fsync it, give it the name of its key, and fsync the folder. Several processes may share the folder.
  */
 export async function openFileBlobStore({ directory, floor }: FileStoreOptions): Promise<BlobStore> {
   const root = resolve(directory);
@@ -59,35 +68,41 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
     return new FileScratch({ handle, path, root, floor });
   };
 
-  const adopt: BlobStore['adopt'] = async (blobs) => {
-    const files = blobs.map((blob) => ({ key: blob.key, file: ownScratch(blob.scratch) }));
-    try {
-      for (const { key } of files) checkKey(key);
-      await Promise.all(files.map(({ file }) => file.sync()));
-      const folders = new Set<string>();
-      for (const { key, file } of files) folders.add(await file.rename(key));
-      for (const folder of folders) await syncs.sync(folder);
-    } finally {
-      for (const { file } of files) await file.discard();
-    }
-  };
-
   return {
     scratch,
-    adopt,
-    space: () => diskSpace(root),
+    capacity: () => diskSpace(root),
 
     async write(key, data, { durable = true } = {}) {
       checkKey(key);
       const file = await scratch();
       try {
         for await (const chunk of data) await file.write(chunk);
-        if (durable) await adopt([{ scratch: file, key }]);
-        else await file.rename(key);
+        if (durable) await file.sync();
+        const folder = await file.rename(key);
+        if (durable) await syncs.sync(folder);
         return { bytes: file.bytes };
       } finally {
         await file.discard();
       }
+    },
+
+    async adopt(blobs) {
+      const files = blobs.map((blob) => ({ key: blob.key, file: ownScratch(blob.scratch) }));
+      const outcomes: Adopted[] = [];
+      try {
+        for (const { key } of files) checkKey(key);
+        await Promise.all(files.map(({ file }) => file.sync()));
+        const folders = new Set<string>();
+        for (const { key, file } of files) {
+          const { folder, adopted } = await file.link(key);
+          folders.add(folder);
+          outcomes.push(adopted);
+        }
+        for (const folder of folders) await syncs.sync(folder);
+      } finally {
+        for (const { file } of files) await file.discard();
+      }
+      return outcomes;
     },
 
     async open(key): Promise<BlobHandle | undefined> {
@@ -121,6 +136,10 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
 
     async remove(key) {
       await rm(pathOf(key), { force: true });
+    },
+
+    async removeAll(keys) {
+      for (const path of keys.map(pathOf)) await rm(path, { force: true });
     },
 
     async *list(folder) {
@@ -177,16 +196,6 @@ async function* filesBelow(path: string, key: string): AsyncGenerator<string> {
 function ownScratch(scratch: Scratch): FileScratch {
   if (scratch instanceof FileScratch) return scratch;
   throw new TypeError('the scratch belongs to another store');
-}
-
-async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
 }
 
 async function closingOnError<T>(handle: FileHandle, work: Promise<T>): Promise<T> {

@@ -23,6 +23,7 @@ import { jobPageSchema, maxWaitSeconds } from '../jobs/endpoints.js';
 import { admissionErrors } from '../jobs/errors.js';
 import { callbackErrors } from '../jobs/resolve/callback.js';
 import type { SubmitDeps } from '../jobs/submit.js';
+import { storageErrors } from '../sources/errors.js';
 import { checkRoom } from '../tenants/account.js';
 import { positionSchema, resumePosition } from '../watch/position.js';
 import { batchEvents, type FollowBatchDeps } from './follow.js';
@@ -96,6 +97,7 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           'source_busy',
           'git_busy',
           'storage_full',
+          ...storageErrors,
           ...callbackErrors,
           ...admissionErrors,
         ],

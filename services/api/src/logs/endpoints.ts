@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { accountOf, tokenEnd } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { storageErrors } from '../sources/errors.js';
 import { type FollowDeps, follow, type LogPart } from './follow.js';
 
 type Parts = AsyncIterable<LogPart>;
@@ -87,7 +88,7 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
             inWords: { 'application/x-ndjson': lineSchema },
           },
         },
-        errors: ['not_found', 'request_invalid'],
+        errors: ['not_found', 'request_invalid', ...storageErrors],
       },
       async ({ params: { id }, query, req, res }) => {
         const type = (req.accepts(Object.keys(logFormats)) || 'text/plain') as LogFormat;

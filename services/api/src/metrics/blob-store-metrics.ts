@@ -1,23 +1,23 @@
-import type { DiskSpace } from '@slipway/shared/blobs';
+import type { Capacity } from '@slipway/shared/blobs';
 import { Gauge, type Registry } from '@slipway/shared/metrics';
 
 interface BlobStoreMetricsOptions {
   readonly registry: Registry;
-  /** Returns the space of the disk; undefined for a blob store without a disk. */
-  readonly space: (() => Promise<DiskSpace>) | undefined;
+  /** Returns the room of the blob store; undefined for a store without a bound. */
+  readonly capacity: (() => Promise<Capacity>) | undefined;
 }
 
 /** Registers metrics of the blob store's disk, with the free space for this process. */
-export function measureBlobStore({ registry, space }: BlobStoreMetricsOptions): void {
-  if (!space) return;
-  const gauge = (name: string, help: string, bytes: keyof DiskSpace) =>
+export function measureBlobStore({ registry, capacity }: BlobStoreMetricsOptions): void {
+  if (!capacity) return;
+  const gauge = (name: string, help: string, bytes: keyof Capacity) =>
     new Gauge({
       name,
       help,
       registers: [registry],
       async collect() {
-        const disk = await space().catch(() => undefined);
-        if (disk) this.set(disk[bytes]);
+        const room = await capacity().catch(() => undefined);
+        if (room) this.set(room[bytes]);
         else this.remove();
       },
     });

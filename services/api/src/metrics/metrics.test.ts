@@ -128,7 +128,7 @@ describe('an API', () => {
 it('docs/metrics.md lists the metrics of an API', () => {
   const registry = new Registry();
   measureFleet({ registry, read: async () => snapshot, now: () => 0 });
-  measureBlobStore({ registry, space: async () => ({ freeBytes: 1, totalBytes: 2 }) });
+  measureBlobStore({ registry, capacity: async () => ({ freeBytes: 1, totalBytes: 2 }) });
   measureRequests(registry);
   new RedisMetrics({ registry });
   measureWrites({ registry, guard: { writable: true } });

@@ -6,7 +6,7 @@ import type { Response } from 'express';
 import { z } from 'zod';
 import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
-import { archiveErrors } from './errors.js';
+import { archiveErrors, storageErrors } from './errors.js';
 import { findOwn, type OwnershipDeps } from './ownership.js';
 import { archiveTypes, receiveSource } from './receive.js';
 
@@ -63,7 +63,7 @@ export function sourceEndpoints(deps: SourceEndpointsDeps): Endpoint[] {
             },
           },
         },
-        errors: ['not_found'],
+        errors: ['not_found', ...storageErrors],
       },
       async ({ params: { digest }, req, res }) => {
         const source = await findOwn(accountOf(res), digest, deps);

@@ -1,5 +1,14 @@
 import type { ErrorCode } from '@slipway/shared/errors';
 
+/** Faults of the blob store. */
+export const storageErrors = [
+  'storage_unavailable',
+  'storage_unauthorized',
+  'storage_misconfigured',
+  'storage_clock_skewed',
+  'storage_changed',
+] as const satisfies readonly ErrorCode[];
+
 /** Errors of an archive while its bytes arrive, and of its storage. */
 export const archiveErrors = [
   'source_corrupt',
@@ -15,4 +24,5 @@ export const archiveErrors = [
   'source_quota_exceeded',
   'source_busy',
   'storage_full',
+  ...storageErrors,
 ] as const satisfies readonly ErrorCode[];

@@ -32,7 +32,7 @@ export async function openSources({ cell, config, registry, logger, cleanups }: 
   const blobs = await openSetting('BLOB_STORE', () =>
     openBlobStore(config.blobStore, { minFreeBytes: config.minFreeDiskBytes }),
   );
-  measureBlobStore({ registry, space: blobs.space });
+  measureBlobStore({ registry, capacity: blobs.capacity });
   const uses = new SourceUses({ redis, keys });
   const owners = new SourceOwners({ redis, keys });
   const limits = { maxArchiveBytes: maxBytes, maxBytes, maxFiles, maxRatio };
