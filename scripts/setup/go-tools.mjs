@@ -29,6 +29,20 @@ export const testTools = [
     programs: { actionlint: './cmd/actionlint' },
     ldflags: '-ldflags=-s -w',
   },
+  {
+    // An S3 server over a folder.
+    module: 'github.com/versity/versitygw',
+    version: 'v1.8.0',
+    programs: { versitygw: './cmd/versitygw' },
+    ldflags: '-ldflags=-s -w',
+  },
+  {
+    // A TCP proxy with faults: latency, bandwidth, cut connections.
+    module: 'github.com/Shopify/toxiproxy/v2',
+    version: 'v2.5.0',
+    programs: { 'toxiproxy-server': './cmd/server' },
+    ldflags: '-ldflags=-s -w',
+  },
 ];
 
 /** Further tools of `npm run test:system`. Distributions have versions of docker-compose that are too old. */

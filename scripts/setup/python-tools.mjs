@@ -13,6 +13,9 @@ export const openapiPythonClient = {
   requirements: ['e2e', 'src', 'generators'],
 };
 
+/** An S3 server that keeps its data in memory. */
+export const moto = { program: 'moto_server', requirements: ['packages', 'local', 'src', 's3'] };
+
 /** Installs a program of PyPI into an environment of this checkout alone, unless these very versions are there. */
 export async function installPythonTool({ program, requirements: place }) {
   const requirements = join(root, ...place, 'requirements.txt');

@@ -6,7 +6,7 @@ import { buildGoClients } from './go-clients.mjs';
 import { buildGoTools, systemTools, testTools } from './go-tools.mjs';
 import { SetupError, say } from './output.mjs';
 import { missingParts } from './parts.mjs';
-import { installPythonTool, schemathesis } from './python-tools.mjs';
+import { installPythonTool, moto, schemathesis } from './python-tools.mjs';
 import { build, installPackages, requireNode } from './workspace.mjs';
 
 /**
@@ -22,6 +22,7 @@ async function setup({ engines }) {
     await buildGoTools(engines === 'docker' ? [...testTools, ...systemTools] : testTools);
     await buildGoClients();
     await installPythonTool(schemathesis);
+    await installPythonTool(moto);
   }
   if (engines === 'docker') await installGenerators();
   await installPackages();

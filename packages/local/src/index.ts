@@ -5,6 +5,15 @@ export { mountsIn, unmountIn } from './mounts.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
 export { type RedisHandle, type RedisOptions, startRedis } from './redis.js';
 export { type RegistryHandle, type RegistryOptions, startRegistry } from './registry.js';
+export { startMoto } from './s3/moto.js';
+export {
+  credentialsEnv,
+  type S3Credentials,
+  type S3Handle,
+  type S3Options,
+  s3Url,
+} from './s3/s3-server.js';
+export { startVersitygw, type VersitygwOptions } from './s3/versitygw.js';
 export { type RedisUsers, type ShippedUsers, shippedRedisArguments, shippedUsers } from './shipped.js';
 export type {
   PartFailure,
@@ -17,3 +26,5 @@ export { type ServiceHandle, type ServiceOptions, startService } from './slipway
 export { startSlipway } from './slipway/start.js';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
 export { findTool } from './tools.js';
+export type { Direction, FaultyProxy, NetworkFault } from './toxiproxy/faulty-proxy.js';
+export { startToxiproxy, type ToxiproxyHandle } from './toxiproxy/toxiproxy.js';
