@@ -44,8 +44,9 @@ jq -n --arg image "$image" --arg digest "$digest" --arg function "$function" --a
   + if $function == "" then {} else {function: $function} end
   + if $repo == "" or $sha == "" then {} else {vcs: {repo: $repo, sha: $sha}} end
 ' > "$work/job.json"
-# Sent twice it does no harm: identical jobs share one build.
-id=$(api /v1/jobs -H 'content-type: application/json' --data "@$work/job.json" | jq -r .id)
+# Each try of curl sends the same key, so that it finds the job of an earlier try.
+key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+id=$(api /v1/jobs -H 'content-type: application/json' -H "idempotency-key: $key" --data "@$work/job.json" | jq -r .id)
 say "submitted $id: $url/v1/jobs/$id"
 trap 'say "canceling $id"; kill $!; api "/v1/jobs/$id/cancel" -X POST > /dev/null; exit 1' INT TERM
 

@@ -36,6 +36,8 @@ export function reportError(
 /** Remedies for the command line, in the place of the API's, which are about HTTP. */
 const remedies: Readonly<Record<string, string>> = {
   unauthorized: 'Set SLIPWAY_TOKEN to the API token of this server.',
+  redis_not_replicated:
+    'It may still run. Look with `slipway status ID` or `slipway batch status ID` before you submit again.',
   webhook_disabled: 'Enable it first: slipway webhooks update ID --enable.',
 };
 

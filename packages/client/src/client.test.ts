@@ -87,11 +87,12 @@ describe('a server that is away for a moment', () => {
     for (const { body } of seen) expect(JSON.parse(body)).toEqual(spec);
   });
 
-  test('receives retries while an earlier try is in progress', async () => {
+  test.each([
+    ['an earlier try is in progress', 409, 'idempotency_key_in_progress'],
+    ['its job is not replicated', 503, 'redis_not_replicated'],
+  ])('receives retries while %s', async (_what, status, code) => {
     const { client, seen } = await serve((_seen, res, count) =>
-      count < 8
-        ? problem(res, 409, 'idempotency_key_in_progress', { 'retry-after': '0' })
-        : json(res, 202, job('queued')),
+      count < 8 ? problem(res, status, code, { 'retry-after': '0' }) : json(res, 202, job('queued')),
     );
     expect(await client.submitJob({ spec })).toEqual(job('queued'));
     expect(new Set(seen.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);

@@ -3138,7 +3138,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
@@ -3215,6 +3215,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -3266,6 +3267,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -3312,6 +3314,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -3362,7 +3365,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
@@ -3493,7 +3496,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `source_busy`: A source with the same files is being removed because it was unused. `git_busy`: Too many git repositories wait to be fetched. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
@@ -3615,6 +3618,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -3667,7 +3671,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -3843,7 +3847,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `git_busy`: Too many git repositories wait to be fetched. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
@@ -3878,6 +3882,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -3972,7 +3977,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             /** @description `storage_full`: The blob store or its disk for temporary files is full. `redis_full`: Redis has no memory left */
             507: components["responses"]["InsufficientStorage"];
@@ -4005,6 +4010,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4095,7 +4101,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
-            /** @description `draining`: The process is shutting down. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4254,6 +4260,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4319,6 +4326,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4363,6 +4371,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4410,6 +4419,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4454,6 +4464,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4541,6 +4552,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4656,6 +4668,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4726,6 +4739,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4767,6 +4781,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -5023,6 +5038,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -5056,6 +5072,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -5125,6 +5142,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -5160,6 +5178,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -5239,6 +5258,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -5306,6 +5326,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -5432,7 +5453,7 @@ export interface operations {
                     "application/json": components["schemas"]["BuilderResult"];
                 };
             };
-            /** @description The API is stopping. The job continues; `error` has its id. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `draining`: The process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            /** @description The API is stopping. The job continues; `error` has its id. `source_busy`: A source with the same files is being removed because it was unused. `storage_unavailable`: The blob store does not answer, or asks for fewer requests. `storage_unauthorized`: The blob store refuses the credentials, or they lack a permission. `storage_misconfigured`: The blob store has no such bucket, or it is in another region. `storage_clock_skewed`: The clock of this machine differs too much from the clock of the blob store. `storage_changed`: The blob was replaced or removed while it was read. `redis_not_replicated`: Too few replicas of Redis have the change. `draining`: The process is shutting down. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: {
                 headers: {
                     /** @description Seconds */

@@ -33,7 +33,7 @@ export function createSend({ firstDelayMs }: { firstDelayMs: number }): Send {
       const request = make();
       const { outcome, retryable } = await attempt(request);
       if (outcome instanceof Response) return outcome;
-      const limit = isBusy(outcome) ? Math.max(retries, manyRetries) : retries;
+      const limit = keyFindsIt(outcome) ? Math.max(retries, manyRetries) : retries;
       if (!retryable || tried >= limit) throw outcome;
       const afterMs = 'retryAfter' in outcome ? (outcome.retryAfter ?? 0) * 1_000 : 0;
       const delayMs = Math.min(Math.max(firstDelayMs * 2 ** tried, afterMs), longestDelayMs);
@@ -69,12 +69,13 @@ async function attempt(request: Request) {
   }
   if (response.ok) return { outcome: response, retryable: false };
   const outcome = await readProblem(response);
-  return { outcome, retryable: retryableStatus.includes(response.status) || isBusy(outcome) };
+  return { outcome, retryable: retryableStatus.includes(response.status) || keyFindsIt(outcome) };
 }
 
 /** Browsers hide from scripts why no answer came. */
 const isUnexplained = (error: unknown): boolean => error instanceof TypeError && error.cause === undefined;
 
-/** Returns true while an earlier try is in progress, or its process is gone and its lease of the key has not expired. */
-const isBusy = (outcome: Error): boolean =>
-  outcome instanceof ApiError && outcome.code === 'idempotency_key_in_progress';
+/** Codes of a request that the server has carried out or is carrying out. The same key finds what it creates. */
+const carriedOut: readonly string[] = ['idempotency_key_in_progress', 'redis_not_replicated'];
+const keyFindsIt = (outcome: Error): boolean =>
+  outcome instanceof ApiError && carriedOut.includes(outcome.code);

@@ -14,6 +14,7 @@ import { apiEndpoints } from './endpoints.js';
 import { createFleet } from './fleet/create-fleet.js';
 import { createApp } from './http/create-app.js';
 import { createJobs } from './jobs/create-jobs.js';
+import { ReplicatedWrites } from './replication/replicated-writes.js';
 import { openSources } from './sources/open-sources.js';
 import { openTenants } from './tenants/open-tenants.js';
 import { createWebhooks } from './webhooks/create-webhooks.js';
@@ -37,13 +38,18 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
   const fleet = createFleet({ cell, store: jobs.store, registry });
   const webhooks = createWebhooks({ cell, config });
   const tenants = await openTenants({ cell, config, webhooks: webhooks.webhooks, logger });
+  const { redisWaitReplicas } = config;
+  const replicated = new ReplicatedWrites({
+    ...{ redisWaitReplicas, keys: cell.keys, logger },
+    redis: redisWaitReplicas === 0 ? cell.redis : cell.connect('replication'),
+  });
   const audit = openAuditLog({ cell, config, registry, logger, cleanups });
   const stopping = new AbortController();
   const closing = new AbortController();
   // Each open stream listens, so this number is not a leak.
   setMaxListeners(0, stopping.signal, closing.signal);
   const endpoints = apiEndpoints({
-    ...{ cell, jobs, sources, fleet, webhooks, tenants, audit },
+    ...{ cell, jobs, sources, fleet, webhooks, tenants, audit, replicated },
     payloads: {
       verified: new Map(),
       unverified: new UnverifiedPayloads({
@@ -63,10 +69,22 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
       if (stopping.signal.aborted) throw new SlipwayError('draining');
       await cell.ready();
     },
-    warnings: cell.warnings,
+    warnings: () => [...cell.warnings(), ...replicated.warnings()],
     create(listen, health) {
       const app = createApp({
-        ...{ config, cell, sources, tenants, audit, endpoints, health, registry, tracing, logger },
+        ...{
+          config,
+          cell,
+          sources,
+          tenants,
+          audit,
+          endpoints,
+          replicated,
+          health,
+          registry,
+          tracing,
+          logger,
+        },
         stopping: stopping.signal,
       });
       return httpServer({

@@ -17,6 +17,7 @@ const bad = {
   GIT_SSH_FILE: ['/nowhere/file', '/etc/hostname'],
   GIT_TIMEOUT_MS: ['0'],
   MAX_QUEUED_JOBS: ['0'],
+  REDIS_WAIT_REPLICAS: ['-1', '11', 'all'],
   TENANT_STORED_BYTES: ['1'],
   TRUSTED_PROXIES: ['proxy.example', '10.0.0.0/33'],
 };

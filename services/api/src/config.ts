@@ -19,6 +19,7 @@ import { type BuildConfig, buildConfig } from './function-builder/endpoint.js';
 import { type ApiGitConfig, gitConfig } from './git/config.js';
 import { type ClientConfig, clientConfig } from './http/config.js';
 import { type JobsConfig, jobsConfig } from './jobs/submit.js';
+import { type ReplicationConfig, replicationConfig } from './replication/replicated-writes.js';
 import { type TenantsConfig, tenantsConfig } from './tenants/config.js';
 
 export interface ApiConfig
@@ -30,6 +31,7 @@ export interface ApiConfig
     BuildConfig,
     ClientConfig,
     JobsConfig,
+    ReplicationConfig,
     TenantsConfig {
   readonly blobStore: string;
   readonly git: ApiGitConfig;
@@ -54,6 +56,7 @@ export function apiConfig(fields: Fields): ApiConfig {
     ...commonConfig(fields, { port: 8080 }),
     ...payloadSecrets(fields),
     ...redisConfig(fields),
+    ...replicationConfig(fields),
     blobStore: blobStore(fields),
     egressAllow: egressAllow(fields),
     publicUrl: publicUrl(fields),
@@ -71,6 +74,7 @@ export function apiConfig(fields: Fields): ApiConfig {
 export function shownSettings(config: ApiConfig): Record<string, unknown> {
   return {
     ...shownRedis(config),
+    redis_wait_replicas: config.redisWaitReplicas,
     blob_store: config.blobStore,
     max_source_bytes: config.maxSourceBytes,
     unverified_payload_bytes: config.unverifiedPayloadBytes,

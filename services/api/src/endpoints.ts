@@ -32,6 +32,7 @@ export interface EndpointDeps {
   readonly webhooks: Webhooks;
   readonly tenants: Tenants;
   readonly audit: Pick<AuditLog, 'list'>;
+  readonly replicated: FunctionBuilderDeps['replicated'];
   /** Payloads of `POST /build`. */
   readonly payloads: Pick<FunctionBuilderDeps, 'verified' | 'unverified' | 'cancelOnDisconnect'>;
   readonly stops: {
@@ -44,7 +45,7 @@ export interface EndpointDeps {
 
 /** Returns all endpoints below /v1, for the router and the OpenAPI document. */
 export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
-  const { cell, jobs, sources, fleet, webhooks, tenants, audit, payloads, stops } = deps;
+  const { cell, jobs, sources, fleet, webhooks, tenants, audit, replicated, payloads, stops } = deps;
   const stored = { ...cell, ...sources, ...jobs };
   const submit = { ...stored, ...fleet, ...stops };
   // Routes are matched in order: the most frequent ones come first.
@@ -63,7 +64,7 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     statsEndpoint({ ...cell, ...fleet }),
     auditEndpoint({ audit }),
     ...tenantEndpoints({ ...cell, ...tenants }),
-    functionBuilderEndpoint({ ...submit, ...tenants, ...payloads }),
+    functionBuilderEndpoint({ ...submit, ...tenants, ...payloads, replicated }),
     publicKeyEndpoint({ ...fleet }),
   ];
 }

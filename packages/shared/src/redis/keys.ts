@@ -18,6 +18,8 @@ const patterns = {
   registryParked: 'registry:parked:<host>',
   /** A key that never exists. A process tries to delete it to check that it can write. */
   writeProbe: 'write-probe:<process>',
+  /** A string that the API writes before it waits for replicas: they have every earlier write once they have it. */
+  replicationMark: 'replication-mark',
   /** Channel that announces a free slot. */
   freed: 'freed',
   /** The name of the leading worker; expires with its lease. */

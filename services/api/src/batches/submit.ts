@@ -94,7 +94,7 @@ export async function earlierBatch(
  * `queue_full` or `tenant_queue_full` when the queue has no room for all jobs.
  */
 export async function submitBatch(
-  { specs, basesOf = () => undefined, options, tenant, retryOf, ids = newIds }: BatchSubmission,
+  { specs, basesOf = () => undefined, options, tenant, retryOf, ids = newIds() }: BatchSubmission,
   { store, batches, pools, sealingKey, maxQueuedJobs, egressAllow }: SubmitBatchDeps,
 ): Promise<BatchRecord> {
   checkCallback(options.callback, tenant.name, egressAllow);

@@ -18,6 +18,7 @@ import { admissionErrors } from '../jobs/errors.js';
 import { contextErrors } from '../jobs/resolve/context.js';
 import { type SubmitDeps, submitJob } from '../jobs/submit.js';
 import type { RequestRate } from '../limits/request-rate.js';
+import type { ReplicatedWrites } from '../replication/replicated-writes.js';
 import { archiveErrors } from '../sources/errors.js';
 import { type Principal, payloadSecretId } from '../tenants/directory.js';
 import { type ProgressDeps, resultOf, watchJob } from './progress.js';
@@ -58,6 +59,7 @@ export interface FunctionBuilderDeps
   readonly sources: ReceiveDeps['sources'] & SubmitDeps['sources'];
   readonly store: SubmitDeps['store'];
   readonly requestRate: Pick<RequestRate, 'count'>;
+  readonly replicated: Pick<ReplicatedWrites, 'confirm'>;
   /** Aborted when the remaining open answers must end. */
   readonly closing: AbortSignal;
 }
@@ -113,6 +115,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
         'source_not_found',
         ...admissionErrors,
         'rate_limited',
+        'redis_not_replicated',
         'draining',
       ],
     },
@@ -123,6 +126,7 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       await deps.requestRate.count(payload.tenant, res);
       const record = await submitJob(requestOf(payload), payload.tenant, deps);
       res.set('X-Slipway-Job', record.id);
+      await deps.replicated.confirm(record.id);
       await answerJob(record.id, answerTo(req, res), res, deps);
     },
   );

@@ -29,7 +29,7 @@ import { requireToken } from './auth.js';
 import { compressJson } from './compress.js';
 import { cors } from './cors.js';
 import { LargeBodies } from './large-bodies.js';
-import { type Endpoint, mount } from './operation.js';
+import { type Endpoint, mount, type OperationDeps } from './operation.js';
 import { requestIds } from './request-id.js';
 import { traceRequests } from './trace-requests.js';
 
@@ -40,6 +40,7 @@ interface AppOptions {
   readonly tenants: Pick<Tenants, 'directory' | 'requestRate'>;
   readonly audit: AuditLog;
   readonly endpoints: readonly Endpoint[];
+  readonly replicated: OperationDeps['replicated'];
   readonly health: Router;
   readonly registry: Registry;
   /** Aborted when the process drains. */
@@ -83,6 +84,7 @@ export function createApp(options: AppOptions): Express {
     store: new KeyStore({ redis, keys, sealingKey: deriveKeys(config, 'stored answers') }),
     bodies: new LargeBodies({ blobs: sources.blobs }),
     git: sources.git,
+    replicated: options.replicated,
     logger,
   });
   return app.use(notFoundHandler, problemHandler(logger));

@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { fetchAhead } from '../git/fetched-git.js';
 import type { GitSources } from '../git/git-sources.js';
 import { type Ids, newIds } from '../idempotency/ids.js';
-import { idempotencyKeyOf, type OnceDeps, once } from '../idempotency/once.js';
+import { answerAfter, idempotencyKeyOf, type OnceDeps, once } from '../idempotency/once.js';
+import type { ReplicatedWrites } from '../replication/replicated-writes.js';
 import { accountOf, requireScope } from './auth.js';
 import { lingerThenClose } from './connection.js';
 import { parseJsonBytes, readJsonBytes } from './json-body.js';
@@ -88,6 +89,7 @@ export interface Call<P, Q, B> {
 export interface OperationDeps extends OnceDeps {
   readonly bodies: LargeBodies;
   readonly git: Pick<GitSources, 'take'>;
+  readonly replicated: Pick<ReplicatedWrites, 'confirm'>;
 }
 
 /** An operation with its handler, ready to mount. */
@@ -178,18 +180,28 @@ export function endpoint<
       };
       await withBody(req, res, deps, async (received, git) => {
         const call = { ...asked, body: received, git };
-        if (!onceAKey) return await handler({ ...call, ids: newIds });
+        if (!isChange(operation)) return await handler({ ...call, ids: newIds() });
+        const work = async (ids: Ids) => {
+          await handler({ ...call, ids });
+          if (res.statusCode < 300) await deps.replicated.confirm(ids.first);
+        };
+        if (!onceAKey) return await answerAfter(res, () => work(newIds()));
         await once({
           ...deps,
           req,
           res,
           tenant: accountOf(res).name,
           bodyDigest: digests.get(req),
-          work: (ids) => handler({ ...call, ids }),
+          work,
         });
       });
     },
   };
+}
+
+/** Returns true if a 2xx answer of an operation acknowledges a change. An operation without a scope acknowledges it by itself. */
+export function isChange({ method, scope }: Pick<Endpoint['operation'], 'method' | 'scope'>): boolean {
+  return method !== 'get' && scope !== 'none';
 }
 
 /** Returns true if an operation runs once per `Idempotency-Key`. Streamed bodies are identified by their content instead. */

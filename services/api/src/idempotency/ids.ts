@@ -6,18 +6,32 @@ export type IdKind = 'job' | 'batch';
 /** The source of ids for the records that a request creates. */
 export interface Ids {
   next(kind: IdKind): string;
+  /** The first of the current ids, which is that of the job or batch that the answer names; undefined if there is none. */
+  readonly first: string | undefined;
   /** True if an earlier try of the request may have created records with these ids. */
   readonly used: boolean;
   /** Switches to new ids, when the records with the current ids must not be continued. */
   renew(): Promise<void>;
 }
 
-/** Ids for a request that is never repeated. */
-export const newIds: Ids = {
-  next: newId,
-  used: false,
-  async renew() {},
-};
+/** Returns ids for a request that is never repeated. */
+export function newIds(): Ids {
+  let first: string | undefined;
+  return {
+    next(kind) {
+      const id = newId(kind);
+      first ??= id;
+      return id;
+    },
+    get first() {
+      return first;
+    },
+    used: false,
+    async renew() {
+      first = undefined;
+    },
+  };
+}
 
 interface ReservedIdsOptions {
   /** The part of an id after its prefix, as made by `newSeed`. */
@@ -44,6 +58,7 @@ export class ReservedIds implements Ids {
   #seed: string;
   #used: boolean;
   #made = 0;
+  #first: string | undefined;
 
   constructor({ seed, used, renew }: ReservedIdsOptions) {
     this.#seed = seed;
@@ -57,13 +72,20 @@ export class ReservedIds implements Ids {
 
   next(kind: IdKind): string {
     const count = this.#made++;
-    return `${kind}_${count === 0 ? this.#seed : derived(this.#seed, count)}`;
+    const id = `${kind}_${count === 0 ? this.#seed : derived(this.#seed, count)}`;
+    this.#first ??= id;
+    return id;
+  }
+
+  get first(): string | undefined {
+    return this.#first;
   }
 
   async renew(): Promise<void> {
     this.#seed = await this.#renew();
     this.#used = false;
     this.#made = 0;
+    this.#first = undefined;
   }
 }
 

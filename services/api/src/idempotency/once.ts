@@ -32,7 +32,7 @@ const holdEveryMs = 10_000;
 export async function once(options: OnceOptions): Promise<void> {
   const { req, res, tenant, bodyDigest, work, store } = options;
   const key = idempotencyKeyOf(req);
-  if (key === undefined) return await work(newIds);
+  if (key === undefined) return await answerAfter(res, () => work(newIds()));
   const claim: Claim = { tenant, key, token: randomUUID() };
   const request = createHash('sha256')
     .update(`${req.method}\n${req.originalUrl}\n${bodyDigest ?? ''}`)
@@ -62,6 +62,18 @@ export async function once(options: OnceOptions): Promise<void> {
       return await carryOut(claim, new ReservedIds({ seed, used, renew }), options);
     }
   }
+}
+
+/** Runs the work and sends its answer only once it resolves. If it rejects, nothing of the answer is sent. */
+export async function answerAfter(res: Response, work: () => Promise<void>): Promise<void> {
+  const answer = heldBack(res);
+  try {
+    await work();
+  } catch (error) {
+    answer.forget();
+    throw error;
+  }
+  answer.send();
 }
 
 /** Limit of `Retry-After` in seconds. Most requests take less; after the death of a process, the client asks several times. */

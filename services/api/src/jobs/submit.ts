@@ -39,7 +39,7 @@ export async function submitJob(
   request: JobRequest,
   tenant: Account,
   deps: SubmitDeps,
-  ids: Ids = newIds,
+  ids: Ids = newIds(),
 ): Promise<JobRecord> {
   // Checked before anything is fetched or stored for the job.
   checkAllowed({ ...request, priority: request.priority ?? usualPriority(tenant) }, tenant);
@@ -54,7 +54,7 @@ export async function resubmit(
   spec: JobSpec,
   tenant: Account,
   deps: Pick<SubmitDeps, 'store' | 'pools' | 'sealingKey' | 'maxQueuedJobs'>,
-  { ids = newIds, bases }: { readonly ids?: Ids; readonly bases?: SharedMaps | undefined } = {},
+  { ids = newIds(), bases }: { readonly ids?: Ids; readonly bases?: SharedMaps | undefined } = {},
 ): Promise<JobRecord> {
   checkAllowed(spec, tenant);
   return await submitOnce(ids, deps, async (id) => {

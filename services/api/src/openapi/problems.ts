@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { type ErrorCode, errorRow, SlipwayError, toProblem } from '@slipway/shared/errors';
-import { type Endpoint, takesIdempotencyKey } from '../http/operation.js';
+import { type Endpoint, isChange, takesIdempotencyKey } from '../http/operation.js';
 
 type Operation = Endpoint['operation'];
 
@@ -13,6 +13,7 @@ export function errorsOf(operation: Operation): ErrorCode[] {
     ...(body ? (['json_invalid', 'json_too_complex'] as const) : []),
     ...(body || stream ? ofBodies : []),
     ...(takesIdempotencyKey(operation) ? ofKeys : []),
+    ...(isChange(operation) ? (['redis_not_replicated'] as const) : []),
     ...errors,
     ...ofAll,
   ];

@@ -23,7 +23,7 @@ export async function rebuild(
   request: RebuildRequest,
   tenant: Account,
   deps: RebuildDeps,
-  ids: Ids = newIds,
+  ids: Ids = newIds(),
 ): Promise<RebuildPlan> {
   const earlier = await earlierBatch(ids, deps);
   // The selection of the earlier try is unknown now; the jobs of the batch are known.

@@ -51,6 +51,7 @@ export async function startApi(
     metricsPort: undefined,
     healthPort: undefined,
     redisUrl,
+    redisWaitReplicas: 0,
     redisPrefix: `api-test-${port}-${Date.now()}`,
     blobStore: `file://${blobs}`,
     payloadSecret: new Secret('payload'),

@@ -11,6 +11,13 @@ export const systemErrors = {
     'Redis is a read-only replica',
     'Promote this Redis, or point REDIS_URL at the primary. Slipway reconnects automatically.',
   ),
+  redis_not_replicated: row(
+    'system',
+    'backoff',
+    503,
+    'Too few replicas of Redis have the change',
+    'Send the request again with the same Idempotency-Key, which finds the job or batch. An operator checks the replicas of Redis (REDIS_WAIT_REPLICAS).',
+  ),
   redis_unauthorized: row(
     'operator',
     'backoff',
