@@ -1,13 +1,14 @@
 import { type BatchEvent, type Client, createClient } from '@slipway/client';
-import { type Fleet, readStats, setFaults, startFleet } from '@slipway/simulator';
+import { type Fleet, readStats, setFaults } from '@slipway/simulator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestFleet } from './fleet.js';
 
 const slots = 4;
 let fleet: Fleet;
 let client: Client;
 
 beforeAll(async () => {
-  fleet = await startFleet({
+  fleet = await startTestFleet({
     replicas: [{ slots }, { slots }],
     durations: { meanMs: 60, sigma: 0.5 },
     apis: 2,

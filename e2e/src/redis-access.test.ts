@@ -6,10 +6,11 @@ import { Secret } from '@slipway/shared/config';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis } from '@slipway/shared/redis';
-import { type Fleet, startFleet } from '@slipway/simulator';
+import type { Fleet } from '@slipway/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startReceiver } from './chaos/ledger/receiver.js';
 import { sh } from './context.js';
+import { startTestFleet } from './fleet.js';
 import { startTlsRedis } from './tls-redis.js';
 
 const password = 'hush-hush-7c41';
@@ -57,7 +58,7 @@ let redis: Awaited<ReturnType<typeof startStrictRedis>>;
 let fleet: Fleet;
 beforeAll(async () => {
   redis = await startStrictRedis();
-  fleet = await startFleet({
+  fleet = await startTestFleet({
     replicas: [{ slots: 2 }],
     workers: 1,
     env: { api: redis.env, worker: { ...redis.env, SOURCE_GRACE_MS: '60000' } },

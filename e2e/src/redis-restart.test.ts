@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis } from '@slipway/shared/redis';
-import { type Fleet, startFleet } from '@slipway/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestFleet, type TestFleet } from './fleet.js';
 
-let fleet: Fleet;
+let fleet: TestFleet;
 beforeAll(async () => {
   // Builds outlast the test, so that a missing job cannot have ended before.
-  fleet = await startFleet({
+  fleet = await startTestFleet({
     ...{ replicas: [{ slots: 2 }], workers: 1 },
     durations: { meanMs: 600_000, sigma: 0 },
   });
@@ -90,7 +90,7 @@ test('a Redis that may drop queued jobs causes a 503 with a code everywhere, and
     const env = {
       PATH: process.env.PATH,
       PORT: '0',
-      BLOB_STORE: fleet.blobStore,
+      ...fleet.blobs,
       PAYLOAD_SECRET: 'x',
       BUILDERS: 'http://127.0.0.1:1#max=1',
     };

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Fleet, startFleet } from '@slipway/simulator';
+import type { Fleet } from '@slipway/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Receiver, startReceiver } from './chaos/ledger/receiver.js';
 import { sh } from './context.js';
+import { startTestFleet } from './fleet.js';
 
 const random = (what: string) => `${what}-${randomBytes(12).toString('hex')}`;
 const given = {
@@ -17,7 +18,7 @@ let fleet: Fleet;
 let receiver: Receiver;
 beforeAll(async () => {
   receiver = await startReceiver();
-  fleet = await startFleet({
+  fleet = await startTestFleet({
     replicas: [{ slots: 2 }],
     workers: 1,
     env: {

@@ -10,6 +10,7 @@ import {
   temporaryFolder,
 } from '@slipway/local';
 import type { EngineName } from '@slipway/shared/contracts';
+import { startTestBlobs } from './blobs.js';
 
 export interface StackOptions {
   /** Default 1. */
@@ -25,7 +26,7 @@ export interface StackOptions {
 }
 
 export interface Stack extends Omit<Slipway, 'stop'> {
-  /** The folder with all data: `blobs/`, `logs/`, `secrets/` … */
+  /** The folder with all data: `blobs/` unless they are in S3, `logs/`, `secrets/` … */
   readonly folder: string;
   /** Sends a request to the API, with its token. */
   call(path: string, init?: RequestInit): Promise<Response>;
@@ -41,17 +42,24 @@ export interface Stack extends Omit<Slipway, 'stop'> {
 
 /**
  * Starts a whole Slipway on free ports in a temporary folder: Redis, a registry, builders with their engines, the API and
- * workers, as compiled, all ready. Rejects when a part cannot be started, and then leaves nothing behind.
+ * workers, as compiled, all ready. Its blobs are where SLIPWAY_TEST_BLOBS says. Rejects when a part cannot be started, and then
+ * leaves nothing behind.
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const { workers = 1, builders = 1, slots = 2, engine, env } = options;
+  const { workers = 1, builders = 1, slots = 2, engine } = options;
   const folder = await temporaryFolder();
+  const blobs = await startTestBlobs();
+  const env = {
+    ...options.env,
+    api: { ...blobs.env, ...options.env?.api },
+    worker: { ...blobs.env, ...options.env?.worker },
+  };
   const slipway = await startSlipway({
     dir: folder.path,
-    ...{ workers, builders, slots },
+    ...{ workers, builders, slots, env },
     ...(engine && { engine }),
-    ...(env && { env }),
   }).catch(async (error) => {
+    await blobs.stop();
     await folder.remove();
     throw error;
   });
@@ -85,7 +93,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
           PAYLOAD_SECRET_FILE: join(folder.path, 'secrets', 'payload-secret'),
           EGRESS_ALLOW: '127.0.0.0/8',
           BUILDERS: known.map(({ address }) => `${address}#max=${slots}`).join(','),
-          ...env?.worker,
+          ...env.worker,
           ...own,
         },
       });
@@ -95,6 +103,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     async stop() {
       await Promise.all(added.map((worker) => worker.stop()));
       await slipway.stop();
+      await blobs.stop();
       await folder.remove();
     },
   };

@@ -1,10 +1,11 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { JobMessage } from '@slipway/shared/contracts';
-import { type Fleet, startFleet } from '@slipway/simulator';
+import type { Fleet } from '@slipway/simulator';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestFleet } from './fleet.js';
 
 interface Received {
   readonly headers: IncomingHttpHeaders;
@@ -17,7 +18,7 @@ let close: () => void;
 const received: Received[] = [];
 
 beforeAll(async () => {
-  fleet = await startFleet({ replicas: [{ slots: 2 }], workers: 1 });
+  fleet = await startTestFleet({ replicas: [{ slots: 2 }], workers: 1 });
   const server = createServer(async (req, res) => {
     const body = Buffer.concat(await req.toArray()).toString('utf8');
     received.push({ headers: req.headers, body });

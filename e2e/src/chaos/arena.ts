@@ -6,8 +6,8 @@ import {
   readStats,
   type StatsSnapshot,
   seededRandom,
-  startFleet,
 } from '@slipway/simulator';
+import { startTestFleet } from '../fleet.js';
 import { Ledger } from './ledger/ledger.js';
 import { type Receiver, startReceiver } from './ledger/receiver.js';
 import type { Chaos, Outcome } from './scenario.js';
@@ -43,7 +43,7 @@ export async function inArena(
   const receiver = await startReceiver();
   let fleet: Fleet | undefined;
   try {
-    fleet = await startFleet({ seed: chaos.seed, ...options });
+    fleet = await startTestFleet({ seed: chaos.seed, ...options });
     const { note } = chaos;
     const ledger = new Ledger({ fleet, receiver, note });
     const random = seededRandom(String(chaos.seed));

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Fleet, readStats, resetStats, setFaults, startFleet } from '@slipway/simulator';
+import { type Fleet, readStats, resetStats, setFaults } from '@slipway/simulator';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { scratchFolder } from '../context.js';
+import { startTestFleet } from '../fleet.js';
 import type { RunningProgram } from '../program.js';
 import { streamWithCurl } from './curl.js';
 import { makeProject } from './project.js';
@@ -16,7 +17,7 @@ let fleet: Fleet;
 let payloadSecret: string;
 beforeAll(async () => {
   const faults = [{ fault: 'slow', image: `^${slow}/`, factor: 6 }] as const;
-  fleet = await startFleet({
+  fleet = await startTestFleet({
     ...{ replicas: [{ slots: 4 }], workers: 1, durations: { meanMs, sigma: 0 } },
     env: { api: { SHUTDOWN_GRACE_MS: '1500' } },
   });

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Fleet, readStats, resetStats, startFleet, startSimulator } from '@slipway/simulator';
+import { type Fleet, readStats, resetStats, startSimulator } from '@slipway/simulator';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { scratchFolder } from '../context.js';
+import { startTestFleet } from '../fleet.js';
 import { makeProject, type ProjectFunction } from './project.js';
 import { publish, publishedImages, publishers } from './publish.js';
 
@@ -13,7 +14,7 @@ const durations = { meanMs: 250, sigma: 0.6 };
 
 let fleet: Fleet;
 beforeAll(async () => {
-  fleet = await startFleet({ replicas: [{ slots }, { slots }], durations });
+  fleet = await startTestFleet({ replicas: [{ slots }, { slots }], durations });
 });
 afterAll(() => fleet?.stop());
 beforeEach(async () => {

@@ -1,14 +1,15 @@
 import { type Client, createClient } from '@slipway/client';
-import { type Fleet, setFaults, startFleet } from '@slipway/simulator';
+import { type Fleet, setFaults } from '@slipway/simulator';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestFleet } from '../fleet.js';
 import { openChromium, picture, seriousFindings, signedIn } from './signed-in.js';
 
 let fleet: Fleet;
 let client: Client;
 let browser: Browser;
 beforeAll(async () => {
-  fleet = await startFleet({
+  fleet = await startTestFleet({
     replicas: [{ slots: 8 }, { slots: 8 }, { slots: 4 }],
     durations: { meanMs: 150, sigma: 0.6 },
     env: { worker: { MAX_ATTEMPTS: '1' } },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { findTool } from '@slipway/local';
-import { startFleet } from '@slipway/simulator';
+import { startTestFleet } from '../../fleet.js';
 
 interface FuzzApiOptions {
   /** Random examples for each operation, besides the examples that cover its schemas one by one; 0 for none. */
@@ -25,7 +25,7 @@ interface Report {
  * refuse invalid requests.
  */
 export async function fuzzApi(options: FuzzApiOptions): Promise<Report> {
-  const fleet = await startFleet({ replicas: [{ slots: 4 }], workers: 1 });
+  const fleet = await startTestFleet({ replicas: [{ slots: 4 }], workers: 1 });
   try {
     const url = fleet.apis[0]?.url ?? '';
     const bare = await schemathesis(url, ['--phases', 'coverage', '--seed', options.seed]);

@@ -1,0 +1,32 @@
+import { type Fleet, type FleetOptions, startFleet } from '@slipway/simulator';
+import { startTestBlobs } from './blobs.js';
+
+export interface TestFleet extends Fleet {
+  /** The settings of the blob store that its services share. */
+  readonly blobs: Readonly<Record<string, string>>;
+}
+
+/** Starts a fleet whose blobs are where SLIPWAY_TEST_BLOBS says, unless `options` say otherwise. */
+export async function startTestFleet(options: FleetOptions): Promise<TestFleet> {
+  const blobs = await startTestBlobs();
+  try {
+    const fleet = await startFleet({
+      ...options,
+      env: {
+        api: { ...blobs.env, ...options.env?.api },
+        worker: { ...blobs.env, ...options.env?.worker },
+      },
+    });
+    return {
+      ...fleet,
+      blobs: { BLOB_STORE: fleet.blobStore, ...blobs.env },
+      async stop() {
+        await fleet.stop();
+        await blobs.stop();
+      },
+    };
+  } catch (error) {
+    await blobs.stop();
+    throw error;
+  }
+}
