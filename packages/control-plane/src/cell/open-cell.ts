@@ -4,7 +4,16 @@ import { makeIdsBy } from '@slipway/shared/ids';
 import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { measureWrites, RedisMetrics, type Registry } from '@slipway/shared/metrics';
-import { connectRedis, type Keys, type Redis, RedisGuard, RedisTls, redisKeys } from '@slipway/shared/redis';
+import {
+  connectRedis,
+  type Keys,
+  parseRedisUrl,
+  primaryFinder,
+  type Redis,
+  RedisGuard,
+  RedisTls,
+  redisKeys,
+} from '@slipway/shared/redis';
 import { RedisClock } from '../clock/index.js';
 import { CountedFaults } from '../records/index.js';
 
@@ -56,11 +65,12 @@ export async function openCell(options: CellOptions): Promise<Cell> {
   const { redisUrl: url, redisAccess: access } = config;
   const keys = redisKeys(config.redisPrefix);
   const metrics = new RedisMetrics({ registry });
+  const finder = primaryFinder({ url, access, prefix: config.redisPrefix, logger });
   const open = (name: string, mode: 'request' | 'patient') =>
-    connectRedis({ url, access, name: `slipway-${service}-${name}`, logger, cleanups, mode });
+    connectRedis({ url, access, finder, name: `slipway-${service}-${name}`, logger, cleanups, mode });
   const [probeName, probe] =
     mode === 'request' ? ['main', open('main', mode)] : ['probe', open('probe', 'request')];
-  const guard = new RedisGuard({ redis: probe, keys, processName, logger });
+  const guard = new RedisGuard({ redis: probe, keys, processName, logger, finder });
   metrics.watch(probeName, probe);
   const connect = (name: string) => metrics.watch(name, guard.watch(open(name, 'patient')));
   const redis = mode === 'request' ? probe : connect('main');
@@ -84,9 +94,15 @@ export async function openCell(options: CellOptions): Promise<Cell> {
 /** Returns the settings of Redis that a service logs at its start. */
 export function shownRedis({ redisUrl, redisAccess, redisPrefix }: RedisConfig): Record<string, unknown> {
   return {
-    redis: new URL(redisUrl).host,
+    redis: shownAddress(redisUrl),
     redis_user: redisAccess?.user ?? 'default',
     redis_password: redisAccess?.password ? 'configured' : 'none',
     redis_prefix: redisPrefix,
   };
+}
+
+/** Returns the host of a server, or the whole URL of sentinels and clusters, which has no credentials. */
+function shownAddress(url: string): string {
+  const { kind, shown } = parseRedisUrl(url);
+  return kind === 'server' ? new URL(shown).host : shown;
 }

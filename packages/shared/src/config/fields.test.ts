@@ -82,6 +82,35 @@ describe('the environment', () => {
       expect(apart.redisAccess?.password?.reveal()).toBe(hidden);
     });
 
+    it('keeps the credentials of sentinels apart from those of Redis', () => {
+      const env = {
+        REDIS_URL: `rediss+sentinel://slipway:${encodeURIComponent(hidden)}@a,b:7000/main`,
+        REDIS_SENTINEL_USER: 'looker',
+        REDIS_SENTINEL_PASSWORD: 'p@ss-2',
+      };
+      const config = read(env, redisConfig);
+      expect(config.redisUrl).toBe('rediss+sentinel://a:26379,b:7000/main');
+      expect(config.redisAccess?.password?.reveal()).toBe(hidden);
+      expect(config.redisAccess?.sentinel?.user).toBe('looker');
+      expect(config.redisAccess?.sentinel?.password.reveal()).toBe('p@ss-2');
+      expect(inspect(config, { depth: 9 })).not.toMatch(/p@ss|p%40ss/);
+    });
+
+    it.each([
+      [
+        { REDIS_URL: 'redis+cluster://a', REDIS_SENTINEL_PASSWORD: 'x' },
+        /only if REDIS_URL starts with redis\+sentinel:/,
+      ],
+      [{ REDIS_URL: 'redis+sentinel://a/main', REDIS_SENTINEL_USER: 'x' }, /needs REDIS_SENTINEL_PASSWORD/],
+      [
+        { REDIS_URL: 'redis+cluster://a', REDIS_CA_FILE: '/etc/hostname' },
+        /must start with rediss\+cluster:\/\//,
+      ],
+      [{ REDIS_URL: 'redis://a', REDIS_CA_FILE: '/etc/hostname' }, /must start with rediss:\/\/ /],
+    ])('refuses settings that do not fit the URL: %j', (env, words) => {
+      expect(() => read(env, redisConfig)).toThrow(words);
+    });
+
     it('refuses contradictory settings without quoting a password', () => {
       for (const env of [
         { REDIS_URL: inUrl, REDIS_PASSWORD: hidden },

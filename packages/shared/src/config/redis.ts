@@ -1,4 +1,6 @@
+import { usualPrefix } from '../redis/keys.js';
 import { checkRedisTls, type RedisTlsFiles } from '../redis/tls.js';
+import { parseRedisUrl, type RedisUrl } from '../redis/url.js';
 import type { Fields } from './fields.js';
 import { Secret } from './secret.js';
 
@@ -15,7 +17,9 @@ export interface RedisAccess {
   /** The ACL user; unset means `default` of Redis. */
   readonly user?: string | undefined;
   readonly password?: Secret | undefined;
-  /** Set only for `rediss://`. */
+  /** The user at the sentinels, which have users of their own. */
+  readonly sentinel?: { readonly user: string | undefined; readonly password: Secret } | undefined;
+  /** Set only for `rediss://` and its forms. */
   readonly tls?: RedisTlsFiles | undefined;
 }
 
@@ -25,54 +29,60 @@ export function redisConfig(fields: Fields): RedisConfig {
   const url = redisUrl(fields);
   const before = fields.problems.length;
   const password = passwordOf(fields, url);
+  const sentinel = sentinelOf(fields, url);
   const tls = tlsOf(fields);
-  const user = url?.username === '' ? undefined : decode(url?.username);
-  if (fields.problems.length === before && tls && url?.protocol === 'redis:') {
+  const user = url?.user;
+  if (fields.problems.length === before && tls && url?.tls === false) {
     fields.problems.push(
-      'REDIS_URL must start with rediss:// for REDIS_CA_FILE and REDIS_CERT_FILE to take effect',
+      `REDIS_URL must start with ${url.shown.replace(/^redis(.*?:\/\/).*$/, 'rediss$1')} for REDIS_CA_FILE and REDIS_CERT_FILE to take effect`,
     );
   }
-  if (url) url.username = url.password = '';
   return {
-    redisUrl: url?.href.replace(/\/$/, '') ?? '',
+    redisUrl: url?.shown ?? '',
     redisPrefix:
       fields.parsed('REDIS_PREFIX', {
         doc: 'Begins every key, so that installations can share a Redis',
         parse: redisPrefix,
-        default: 'slipway',
+        default: usualPrefix,
       }) ?? '',
-    redisAccess: (user ?? password ?? tls) ? { user, password, tls } : undefined,
+    redisAccess: (user ?? password ?? sentinel ?? tls) ? { user, password, sentinel, tls } : undefined,
   };
 }
 
-function redisUrl(fields: Fields): URL | undefined {
+function redisUrl(fields: Fields): RedisUrl | undefined {
   const before = fields.problems.length;
   const url = fields.parsedSecret('REDIS_URL', {
-    doc: '`redis://[user@]host[:port][/db]`, or `rediss://` for TLS. It may hold the password, so `REDIS_URL_FILE` works too',
+    doc: '`redis://[user@]host[:port][/db]`, [`redis+sentinel://` or `redis+cluster://`](redis-failover.md); `rediss…` for TLS. It may hold the password, so `REDIS_URL_FILE` works too',
     shownDefault: `\`${usualUrl}\``,
-    parse: parseUrl,
+    parse: parseRedisUrl,
   });
-  return url ?? (fields.problems.length === before ? new URL(usualUrl) : undefined);
+  return url ?? (fields.problems.length === before ? parseRedisUrl(usualUrl) : undefined);
 }
 
-/** The URL may hold the password, so errors never quote it. */
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'redis:' && url?.protocol !== 'rediss:')
-    throw new Error('must start with redis:// or rediss://');
-  decode(url.username);
-  decode(url.password);
-  return url;
-}
-
-function passwordOf(fields: Fields, url: URL | undefined): Secret | undefined {
+function passwordOf(fields: Fields, url: RedisUrl | undefined): Secret | undefined {
   const password = fields.optionalSecret('REDIS_PASSWORD', {
     doc: 'Of the [user](redis.md) in `REDIS_URL`, or of the user `default` of Redis',
   });
-  if (url === undefined || url.password === '') return password;
+  if (url?.password === undefined) return password;
   if (password !== undefined)
     fields.problems.push('REDIS_PASSWORD conflicts with REDIS_URL, which holds a password too');
-  return new Secret(decode(url.password) ?? '');
+  return new Secret(url.password);
+}
+
+function sentinelOf(fields: Fields, url: RedisUrl | undefined): RedisAccess['sentinel'] {
+  const user = fields.optional('REDIS_SENTINEL_USER', {
+    doc: 'The user at the sentinels, if they have users',
+    shownDefault: '`default`',
+  });
+  const password = fields.optionalSecret('REDIS_SENTINEL_PASSWORD', { doc: 'The password at the sentinels' });
+  if (user !== undefined && password === undefined)
+    fields.problems.push('REDIS_SENTINEL_USER needs REDIS_SENTINEL_PASSWORD');
+  if (password === undefined) return undefined;
+  if (url && url.kind !== 'sentinel')
+    fields.problems.push(
+      'REDIS_SENTINEL_PASSWORD takes effect only if REDIS_URL starts with redis+sentinel://',
+    );
+  return { user, password };
 }
 
 function tlsOf(fields: Fields): RedisTlsFiles | undefined {
@@ -97,14 +107,6 @@ function tlsOf(fields: Fields): RedisTlsFiles | undefined {
     fields.problems.push(`${names} cannot be used: ${(error as Error).message}`);
   }
   return files;
-}
-
-function decode(text: string | undefined): string | undefined {
-  try {
-    return text === undefined ? undefined : decodeURIComponent(text);
-  } catch {
-    throw new Error('holds a percent sign that encodes nothing');
-  }
 }
 
 function redisPrefix(raw: string): string {

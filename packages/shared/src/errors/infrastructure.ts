@@ -17,14 +17,19 @@ const patterns: readonly {
   { match: (e) => isReply(e, 'READONLY'), code: 'redis_readonly' },
   { match: (e) => isReply(e, 'WRONGTYPE'), code: 'record_unreadable' },
   { match: (e) => isReply(e, 'WRONGPASS|NOAUTH|NOPERM'), code: 'redis_unauthorized' },
-  { match: (e) => isReply(e, 'MOVED|ASK|CROSSSLOT'), code: 'redis_cluster_node' },
-  {
-    match: (e) => isReply(e, 'LOADING|CLUSTERDOWN|MASTERDOWN|MISCONF|NOREPLICAS|UNBLOCKED|TRYAGAIN'),
-    code: 'redis_unavailable',
-  },
+  { match: (e) => isReply(e, 'CROSSSLOT'), code: 'redis_cluster_node' },
   {
     match: (e) =>
-      /^(Connection is closed|Stream isn't writeable|Command timed out|Command aborted due to)/.test(
+      isReply(e, 'LOADING|CLUSTERDOWN|MASTERDOWN|MISCONF|NOREPLICAS|UNBLOCKED|TRYAGAIN|MOVED|ASK') ||
+      /^ERR .*Script attempted to (?:access a non local key|execute a .*command while the cluster)/.test(
+        e.message,
+      ),
+    code: 'redis_unavailable',
+  },
+  { match: (e) => e.name === 'ClusterAllFailedError', code: 'redis_unavailable' },
+  {
+    match: (e) =>
+      /^(Connection is closed|Stream isn't writeable|Command timed out|Command aborted due to|Too many Cluster redirections|All sentinels are unreachable|None of startup nodes)/.test(
         e.message,
       ),
     code: 'redis_unavailable',
@@ -34,9 +39,14 @@ const patterns: readonly {
 /** Returns the coded form of an infrastructure fault, or `undefined` for any other error. */
 export function infrastructureFault(error: unknown): SlipwayError | undefined {
   if (!(error instanceof Error)) return undefined;
-  // A discarded transaction: the errors of its commands give the cause.
-  const { previousErrors } = error as { previousErrors?: readonly unknown[] };
+  // The errors of the commands of a discarded transaction, or of the last node of a cluster, give the cause.
+  const { previousErrors, lastNodeError } = error as {
+    readonly previousErrors?: readonly unknown[];
+    readonly lastNodeError?: unknown;
+  };
   if (previousErrors?.[0] !== undefined) return infrastructureFault(previousErrors[0]);
+  const ofNode = infrastructureFault(lastNodeError);
+  if (ofNode) return ofNode;
   const found = patterns.find((pattern) => pattern.match(error));
   return found && new SlipwayError(found.code, undefined, { cause: error });
 }

@@ -6,6 +6,12 @@ const known = new Set([
   'OOM',
   'LOADING',
   'READONLY',
+  'MOVED',
+  'ASK',
+  'TRYAGAIN',
+  'CLUSTERDOWN',
+  'MASTERDOWN',
+  'NOREPLICAS',
   'MISCONF',
   'BUSY',
   'NOSCRIPT',
@@ -64,13 +70,13 @@ export class RedisMetrics {
     redis.on('close', () => this.#up.set({ connection }, 0));
     redis.on('error', () => this.#connectionErrors.inc({ connection }));
     const send = redis.sendCommand.bind(redis);
-    redis.sendCommand = (command, stream) => {
+    redis.sendCommand = (command, ...others) => {
       const { reject } = command;
       command.reject = (error) => {
         this.#commandErrors.inc({ connection, error: wordOf(error) });
         reject(error);
       };
-      return send(command, stream);
+      return send(command, ...others);
     };
     return redis;
   }

@@ -182,6 +182,9 @@ export type Keys = {
 
 const placeholder = /<\w+>/;
 
+/** The default of `REDIS_PREFIX`. */
+export const usualPrefix = 'slipway';
+
 export function redisKeys(prefix: string): Keys {
   const base = `{${prefix}}:`;
   const entries = Object.entries(patterns).map(([name, pattern]) => {

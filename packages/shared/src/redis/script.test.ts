@@ -93,6 +93,30 @@ describe('a script', () => {
     await expect(script.run(on(), { id: 'x' })).rejects.toThrow(message);
   });
 
+  test.each([
+    ['the cause of an error', (reply: Error) => new Error('no node took the command', { cause: reply })],
+    [
+      'the last error of a cluster',
+      (reply: Error) => Object.assign(new Error('Failed to refresh slots cache.'), { lastNodeError: reply }),
+    ],
+    [
+      'an error of a transaction',
+      (reply: Error) => Object.assign(new Error('EXECABORT'), { previousErrors: [reply] }),
+    ],
+  ])('is sent again if NOSCRIPT is %s', async (_where, wrapped) => {
+    const folder = folderOf({ 'a.lua': `return args.id .. '${randomUUID()}'` });
+    const script = defineScript({ folder, file: 'a', args: z.object({ id: z.string() }) });
+    const redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
+    const evalsha = redis.evalsha.bind(redis) as (...args: unknown[]) => Promise<unknown>;
+    Object.assign(redis, {
+      evalsha: (...args: unknown[]) =>
+        evalsha(...args).catch((reply) => {
+          throw wrapped(reply);
+        }),
+    });
+    expect(await script.run({ redis, keys: redisKeys('x') }, { id: 'it' })).toMatch(/^it/);
+  });
+
   test('is not sent with invalid arguments', async () => {
     const folder = folderOf({ 'a.lua': 'return args.limit' });
     const script = defineScript({ folder, file: 'a', args: z.object({ limit: z.int() }) });

@@ -55,12 +55,18 @@ export function defineScript<Shape extends z.ZodRawShape>({
       try {
         return await redis.evalsha(sha, 1, ...sent);
       } catch (error) {
-        // A restarted Redis has no scripts.
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        if (!lacksScript(error)) throw error;
         return await redis.eval(text, 1, ...sent);
       }
     },
   };
+}
+
+/** Returns true if Redis does not have the script, as after a restart or a failover. Clients may wrap that reply. */
+function lacksScript(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { cause, lastNodeError, previousErrors = [] } = error as WrappedReply;
+  return error.message.startsWith('NOSCRIPT') || [cause, lastNodeError, ...previousErrors].some(lacksScript);
 }
 
 /** Returns a function that defines the scripts whose files begin with `path` in a folder. */
@@ -68,6 +74,12 @@ export const scriptsIn =
   (folder: LuaFolder, path: string) =>
   <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
     defineScript({ folder, file: path + file, args: z.object(args) });
+
+/** The errors in which ioredis keeps a reply. */
+interface WrappedReply extends Error {
+  readonly lastNodeError?: unknown;
+  readonly previousErrors?: readonly unknown[];
+}
 
 interface Field {
   readonly name: string;

@@ -65,7 +65,13 @@ const openCommonSettings = [
 
 /** Settings of the services that use Redis. */
 export const badRedisSettings: BadSettings = {
-  REDIS_URL: ['http://127.0.0.1', 'redis://a:%zz@127.0.0.1'],
+  REDIS_SENTINEL_USER: ['x'],
+  REDIS_SENTINEL_PASSWORD: ['x'],
+  REDIS_SENTINEL_PASSWORD_FILE: [noFile],
+  REDIS_URL: [
+    ...['http://127.0.0.1', 'redis://a:%zz@127.0.0.1', 'redis://a:1,b:2'],
+    ...['redis+sentinel://a', 'redis+cluster://a:0', 'redis+cluster://a/1'],
+  ],
   REDIS_URL_FILE: [noFile],
   REDIS_PREFIX: ['a b'],
   REDIS_PASSWORD_FILE: [noFile],

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { RedisClock } from '@slipway/control-plane/clock';
 import { CountedFaults } from '@slipway/control-plane/records';
 import { ReplicaRegistry } from '@slipway/control-plane/replicas';
@@ -143,6 +144,18 @@ it('docs/metrics.md lists the metrics of an API', () => {
     registers: [registry],
   });
   expect(registeredMetrics(registry)).toEqual(documentedMetrics('api'));
+});
+
+it('a watched connection receives all arguments of a command', () => {
+  const metrics = new RedisMetrics({ registry: new Registry() });
+  const sent: unknown[] = [];
+  const redis = Object.assign(new EventEmitter(), {
+    sendCommand: (...args: unknown[]) => sent.push(...args),
+  });
+  metrics.watch('main', redis as unknown as Redis);
+  const node = { slot: 1 };
+  (redis.sendCommand as (...args: unknown[]) => unknown)({ reject: () => undefined }, undefined, node);
+  expect(sent[2]).toBe(node);
 });
 
 it('rejected commands of Redis and broken connections are counted', async () => {

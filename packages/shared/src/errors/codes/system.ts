@@ -30,7 +30,21 @@ export const systemErrors = {
     'backoff',
     503,
     'REDIS_URL names a node of a Redis Cluster',
-    'Point REDIS_URL at a Redis that is not in cluster mode.',
+    'Write REDIS_URL as redis+cluster://host1,host2, or point it at a Redis that is not in cluster mode.',
+  ),
+  redis_url_mismatch: row(
+    'operator',
+    'backoff',
+    503,
+    'REDIS_URL does not fit the servers that it names',
+    'Use redis:// for a server, redis+sentinel:// for sentinels and redis+cluster:// for the nodes of a cluster.',
+  ),
+  redis_primary_unknown: row(
+    'operator',
+    'backoff',
+    503,
+    'The sentinels watch no primary of this name',
+    'Correct the name at the end of REDIS_URL: it is the name after `sentinel monitor` in the configuration of the sentinels.',
   ),
   redis_evicts: row(
     'operator',
