@@ -61,14 +61,24 @@ module.exports = {
       `packages/shared/src/${contracts}`,
     ]),
     only('local-imports-shared', '^packages/local/', ['packages/shared']),
-    // The digest of a source is computed, and secrets are sealed, by the same code on both sides (docs/adr/0006).
+    // The digest of a source is computed, secrets are sealed, and blobs are copied, by the same code on both sides (docs/adr/0006).
     only('cli-imports-client-and-local', '^packages/cli/', [
       'packages/client',
       'packages/local',
       'packages/source',
       `packages/shared/src/${contracts}`,
-      'packages/shared/src/(sealing|config|git|processes)',
+      'packages/shared/src/(sealing|config|git|processes|blobs)',
     ]),
+    {
+      name: 'cli-loads-blob-stores-late',
+      comment: 'Only `slipway blobs` needs a store and its S3 client. Other commands would start later.',
+      severity: 'error',
+      from: { path: '^packages/cli/', pathNot: [tests, '^packages/cli/src/blobs/copy'] },
+      to: {
+        path: '^packages/(shared/src/blobs|cli/src/blobs/copy)',
+        dependencyTypesNot: ['dynamic-import', 'type-only'],
+      },
+    },
     only('simulator-imports', '^packages/simulator/', [...foundations, 'packages/local']),
     only('e2e-and-bench-drive-from-outside', '^(e2e|bench)/', [
       'packages/client',

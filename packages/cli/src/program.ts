@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { engineNames, jobStates } from '@slipway/shared/contracts';
 import { Argument, Command, Option } from 'commander';
 import { addAuditCommand } from './audit/add-commands.js';
+import { addBlobsCommands } from './blobs/add-commands.js';
 import { addBuildCommand } from './build/add-command.js';
 import { addBulkCommands } from './bulk-commands.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
@@ -67,6 +68,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
   addSecretsCommands({ program, context, onExit, talks });
   addAuditCommand({ program, context, onExit, talks });
   addTenantCommands({ program, context, onExit, talks });
+  addBlobsCommands({ program, context, onExit });
 
   talks(
     program

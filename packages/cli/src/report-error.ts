@@ -1,4 +1,5 @@
 import { ApiError, ConnectionError, connectionReason, isUntrusted } from '@slipway/client';
+import { errorRow, SlipwayError } from '@slipway/shared/errors';
 import { CommandError } from './command-error.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import type { Terminal } from './terminal/terminal.js';
@@ -62,6 +63,10 @@ function describe(error: unknown): Report {
   }
   if (error instanceof CommandError) {
     return { message: error.message, remedy: error.remedy, exitCode: error.exitCode };
+  }
+  if (error instanceof SlipwayError) {
+    const { code, message } = error;
+    return { code, message, remedy: errorRow(code).remedy, exitCode: exitCodes.failed };
   }
   if (error instanceof TypeError && error.message === 'fetch failed') {
     return {

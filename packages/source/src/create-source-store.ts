@@ -165,14 +165,20 @@ export async function removeSource({ blobs, digest }: RemoveOptions): Promise<vo
   await blobs.remove(tar);
 }
 
-/** Yields the digests of stored sources in pages, including halves of interrupted writes. */
+/**
+ * Yields the digests of stored sources in pages, including halves of interrupted writes. With `halves: false` yields only sources
+ * with a manifest, each once; otherwise a digest may be in several pages.
+ */
 export async function* listSources({
   blobs,
+  halves = true,
 }: {
   readonly blobs: Pick<BlobStore, 'list'>;
+  readonly halves?: boolean;
 }): AsyncGenerator<string[]> {
+  const pattern = halves ? /^sources\/([0-9a-f]{64})\.(?:tar|json)$/ : /^sources\/([0-9a-f]{64})\.json$/;
   for await (const keys of blobs.list(folder)) {
-    const names = keys.map((key) => /^sources\/([0-9a-f]{64})\.(?:tar|json)$/.exec(key)?.[1]);
+    const names = keys.map((key) => pattern.exec(key)?.[1]);
     yield [...new Set(names.filter((name) => name !== undefined))].map((name) => `sha256:${name}`);
   }
 }
