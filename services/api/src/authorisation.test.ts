@@ -3,13 +3,11 @@ import { type Scope, scopes } from '@slipway/shared/contracts';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { allows } from './http/auth.js';
 import { addTenants } from './testing/add-tenants.js';
-import { archive } from './testing/archive.js';
+import { asksOf } from './testing/authorisation/ask.js';
 import { absent, type Ids, makeRecords, namespace } from './testing/authorisation/records.js';
 import { expectedOf, openPaths, type Row, rows } from './testing/authorisation/rows.js';
-import { checkAnswer, operations } from './testing/conformance.js';
+import { operations } from './testing/conformance.js';
 import { type FleetOfOne, startFleetOfOne } from './testing/fleet-of-one.js';
-
-type Operation = (typeof operations)[number];
 
 const admin = 'token';
 /** The token of the tenant that owns the records, with every scope. */
@@ -53,31 +51,7 @@ afterAll(() => fleet.stop());
 
 const newRecords = () => makeRecords({ fleet, tenant: 'alpha', token: alpha, admin });
 
-let asked = 0;
-/** Requests an operation with an `Authorization` header, or with none. */
-async function ask({ method, path }: Operation, row: Row, of: Ids, authorization?: string) {
-  const target = path
-    .replace('{namespace}', namespace)
-    .replaceAll(/\{(\w+)\}/g, (_, name) => of[row.ids?.[name] ?? expect.fail(`no id for ${name}`)]);
-  const files = Object.entries(row.files ?? {}).map(([file, text]) => ({ path: file, text }));
-  const url = fleet.api.url + target;
-  const response = await fetch(url, {
-    method: method.toUpperCase(),
-    headers: {
-      'X-Forwarded-For': `10.0.${asked >> 8}.${asked++ & 255}`,
-      ...(authorization !== undefined && { authorization }),
-      ...(row.files && { 'content-type': 'application/x-tar' }),
-      ...(row.body && { 'content-type': 'application/json' }),
-    },
-    ...(row.files && { body: archive(files) }),
-    ...(row.body && { body: JSON.stringify(row.body(of)) }),
-  });
-  await checkAnswer(method, url, response);
-  const { status, headers } = response;
-  if (!row.endless || !response.ok) return { status, headers, text: await response.text() };
-  await response.body?.cancel();
-  return { status, headers, text: '' };
-}
+const ask = asksOf(() => fleet);
 const bearer = (token: string) => `Bearer ${token}`;
 /** Returns the code of a problem, or of an error of `POST /build`. */
 const codeOf = (text: string) =>

@@ -1,4 +1,5 @@
 import { Secret } from '@slipway/shared/config';
+import { makeIdsBy } from '@slipway/shared/ids';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type Behaviour, held, type Replica, startReplica, stream, success } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';
@@ -47,6 +48,19 @@ describe('a worker', () => {
     const args = '"buildArgs":{"A":"1","BUILDKIT_SANDBOX_HOSTNAME":"[0-9a-f]{32}"}';
     const options = '"platforms":\\["linux/amd64"\\],"skipPush":true,"sbom":true,"provenance":true';
     expect(payload).toMatch(new RegExp(`{"image":"r.example/team/hello-1:1",${args},${options}}`));
+    await expect.poll(() => installation.builds.missing([id])).toEqual([id]);
+  });
+
+  it('builds a job whose id names a cell', async () => {
+    const builder = await replica();
+    builder.next(stream({ ...success, log: ['one'] }));
+    await installation.startWorker([builder.url]);
+    makeIdsBy({ now: Date.now }, 'eu1');
+    const id = await installation.submit();
+    makeIdsBy({ now: Date.now });
+    expect(id).toMatch(/_eu1$/);
+    expect(await installation.ended(id)).toMatchObject({ id, state: 'succeeded' });
+    expect(await installation.log(id)).toBe('one\n');
     await expect.poll(() => installation.builds.missing([id])).toEqual([id]);
   });
 

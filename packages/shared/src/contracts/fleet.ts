@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { engineNames, sharedMachineEngines } from './engines.js';
 import { builderFeatures } from './function-builder.js';
+import { idSchema } from './ids.js';
 import { platformSchema, poolNameSchema } from './pool.js';
 
-export const replicaIdSchema = z
-  .string()
-  .regex(/^rep_[0-9a-f]{12}$/, 'must be rep_ and 12 hexadecimal digits');
+export const replicaIdSchema = idSchema('rep');
 
 /** The engine that a replica reported. */
 export const replicaEngineSchema = z.enum([...engineNames, 'unreported', 'unknown']);

@@ -65,6 +65,7 @@ export {
   secretsEntry,
 } from './function-builder.js';
 export type { GitSource } from './git.js';
+export { idPattern } from './ids.js';
 export { type ImageReference, imageRepository, parseImageReference } from './image-reference.js';
 export {
   type Attempt,

@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/index.js';
+import { idSchema } from './ids.js';
 import { callbackViewSchema, jobSpecSchema, secretsViewSchema } from './job-spec.js';
 import { jobStates } from './names.js';
 import { platformSchema, poolNameSchema } from './pool.js';
 
 export const jobStateSchema = z.enum(jobStates).meta({ id: 'JobState' });
 
-export const batchIdSchema = z
-  .string()
-  .regex(/^batch_[0-9a-z]{26}$/, 'must be batch_ and 26 letters and digits');
-export const jobIdSchema = z.string().regex(/^job_[0-9a-z]{26}$/, 'must be job_ and 26 letters and digits');
+export const batchIdSchema = idSchema('batch');
+export const jobIdSchema = idSchema('job');
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
 /** A code of the error table. Slipway adds codes, so clients that were generated earlier must accept unknown ones. */

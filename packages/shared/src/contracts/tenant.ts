@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { idSchema } from './ids.js';
 import { prioritySchema } from './job-spec.js';
 import { poolNameSchema } from './pool.js';
 
@@ -111,7 +112,7 @@ export const tenantSchema = z
   .meta({ id: 'Tenant' });
 export type TenantView = z.infer<typeof tenantSchema>;
 
-export const tokenIdSchema = z.string().regex(/^tok_[0-9a-z]{26}$/, 'must be tok_ and 26 letters and digits');
+export const tokenIdSchema = idSchema('tok');
 
 /** The body of `POST /v1/tokens`. */
 export const tokenRequestSchema = z
@@ -162,7 +163,7 @@ export const whoamiSchema = z
 
 export const payloadSecretSchema = z
   .object({
-    id: z.string().regex(/^pay_[0-9a-z]{26}$/),
+    id: idSchema('pay'),
     tenant: tenantNameSchema,
     managed_by: z.enum(['api', 'file']),
     created_at: time,

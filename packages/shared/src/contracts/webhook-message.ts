@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { batchSchema } from './batch.js';
 import { replicaIdSchema } from './fleet.js';
+import { idSchema } from './ids.js';
 import { jobSchema } from './job.js';
 import { vcsSchema } from './job-spec.js';
 import { disabledReasons } from './names.js';
 
-export const endpointIdSchema = z
-  .string()
-  .regex(/^wh_[0-9a-z]{26}$/, 'must be wh_ and 26 letters and digits');
+export const endpointIdSchema = idSchema('wh');
 
 const envelope = {
   api_version: z

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { idSchema } from './ids.js';
 import { batchIdSchema, jobIdSchema } from './job.js';
 import { callbackSecretSchema, callbackUrlSchema, labelsSchema, vcsSchema } from './job-spec.js';
 import {
@@ -16,9 +17,7 @@ export type MessageType = WebhookEventType | 'webhook.test';
 
 const webhookEventTypeSchema = z.enum(webhookEventTypes).meta({ id: 'WebhookEventType' });
 
-export const deliveryIdSchema = z
-  .string()
-  .regex(/^dlv_[0-9a-z]{32}$/, 'must be dlv_ and 32 letters and digits');
+export const deliveryIdSchema = idSchema('dlv');
 
 const tokenName = z
   .string()

@@ -1,19 +1,26 @@
 import { decodeTime, monotonicFactory } from 'ulid';
 
 const next = monotonicFactory();
+const ulidLength = 26;
 let now: () => number = Date.now;
+let end = '';
 
-/** Makes ids of this process use another clock. Ids sort by time, and retention uses the time in them. */
-export function makeIdsBy(clock: { now(): number }): void {
+/**
+ * Makes ids of this process use another clock. Ids sort by time, and retention uses the time in them. `cell`: the name of a cell, 1 to
+ * 16 lower-case letters and digits, that ends each id (ADR 17).
+ */
+export function makeIdsBy(clock: { now(): number }, cell?: string): void {
   now = () => clock.now();
+  end = cell === undefined ? '' : `_${cell}`;
 }
 
 /** Returns a new id: the prefix and a ULID in lower case, so that ids sort by creation time. */
 export function newId(prefix: 'job' | 'batch' | 'wh' | 'tok' | 'pay'): string {
-  return `${prefix}_${next(now()).toLowerCase()}`;
+  return `${prefix}_${next(now()).toLowerCase()}${end}`;
 }
 
 /** Returns the creation time of an id, in milliseconds since the epoch. */
 export function timeOfId(id: string): number {
-  return decodeTime(id.slice(id.indexOf('_') + 1).toUpperCase());
+  const at = id.indexOf('_') + 1;
+  return decodeTime(id.slice(at, at + ulidLength).toUpperCase());
 }

@@ -354,5 +354,10 @@ describe('reserved ids', () => {
     expect(new Set(derived).size).toBe(10_000);
     expect(derived.toSorted()).toEqual(derived);
     for (const id of derived.slice(0, 50)) expect(id).toMatch(/^job_[0-7][0-9a-hjkmnp-tv-z]{25}$/);
+    const inCell = new ReservedIds({ seed: `${seed}_eu1`, used: true, renew: async () => seed });
+    const [first, ...others] = Array.from({ length: 50 }, () => inCell.next('job'));
+    expect(first).toBe(`job_${seed}_eu1`);
+    for (const id of others) expect(id).toMatch(new RegExp(`^job_${seed.slice(0, 10)}[0-9a-z]{16}_eu1$`));
+    expect(others.toSorted()).toEqual(others);
   });
 });

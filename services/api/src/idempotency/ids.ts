@@ -44,6 +44,7 @@ interface ReservedIdsOptions {
 export const newSeed = (): string => newId('job').slice('job_'.length);
 
 const timeLength = 10;
+const ulidLength = 26;
 const digestLength = 12;
 const countLength = 4;
 /** Crockford's base 32, as in ULIDs; lower case. */
@@ -51,7 +52,7 @@ const digits = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**
  * Ids that are the same on each try, derived from a seed that is stored with an idempotency key. The first id is the seed. Later ids
- * have its time, 60 bits of its digest, and a counter, so that they sort in the order of creation.
+ * have its time, 60 bits of its digest, a counter, so that they sort in the order of creation, and its cell.
  */
 export class ReservedIds implements Ids {
   readonly #renew: () => Promise<string>;
@@ -95,5 +96,5 @@ function derived(seed: string, count: number): string {
   const number = Array.from({ length: countLength }, (_, at) => {
     return digits[Math.floor(count / digits.length ** (countLength - 1 - at)) % digits.length];
   }).join('');
-  return seed.slice(0, timeLength) + random + number;
+  return seed.slice(0, timeLength) + random + number + seed.slice(ulidLength);
 }

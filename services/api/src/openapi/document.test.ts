@@ -51,6 +51,27 @@ describe('the document for client generators', () => {
     expect(own.length).toBeLessThan(refs.length / 4);
   });
 
+  it('allows a cell at the end of each id', () => {
+    const examples = ['job', 'batch', 'wh', 'tok', 'pay']
+      .map((kind) => `${kind}_01kd3vb2f4g6h8j0k1m3n5p7q9`)
+      .concat(
+        'dlv_01kd3vb2f4g6h8j0k1m3n5p7q9r2s4t6',
+        'rep_4f9a1c7e2b80',
+        '12.dlv_01kd3vb2f4g6h8j0k1m3n5p7q9r2s4t6',
+      );
+    const patterns = all.flatMap(([, { pattern }]) =>
+      typeof pattern === 'string' ? [new RegExp(pattern, 'u')] : [],
+    );
+    const ofIds = patterns.flatMap((pattern) =>
+      examples.filter((id) => pattern.test(id) && !pattern.test('job')).map((id) => ({ pattern, id })),
+    );
+    expect(new Set(ofIds.map(({ id }) => id))).toEqual(new Set(examples));
+    for (const { pattern, id } of ofIds) {
+      expect([pattern, pattern.test(`${id}_eu1`)]).toEqual([pattern, true]);
+      expect([pattern, pattern.test(`${id}_`) || pattern.test(`${id}_EU`)]).toEqual([pattern, false]);
+    }
+  });
+
   it('has a schema for each body', () => {
     const bodies = all.filter(([place]) => place.endsWith('/content'));
     const bare = bodies.flatMap(([place, content]) =>

@@ -6,6 +6,7 @@ import {
   endpointIdSchema,
   endpointRequestSchema,
   endpointSchema,
+  idPattern,
   jobIdSchema,
 } from '@slipway/shared/contracts';
 import { z } from 'zod';
@@ -57,7 +58,7 @@ const deliveryListQuery = z.strictObject({
   limit,
   cursor: z
     .string()
-    .regex(/^\d{1,15}\.dlv_[0-9a-z]{32}$/, 'must be the `next_cursor` of a page')
+    .regex(new RegExp(`^\\d{1,15}\\.${idPattern('dlv')}$`), 'must be the `next_cursor` of a page')
     .optional()
     .describe('`next_cursor` of the previous page'),
 });
