@@ -12,6 +12,8 @@ import { canUse } from './engines.js';
 import { imageDigest } from './registry.js';
 import { type Stack, startStack } from './stack.js';
 
+const ndjson = { headers: { accept: 'application/x-ndjson' } };
+
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
 
 describe.each(engineNames)('Slipway on %s', (engine) => {
@@ -188,11 +190,16 @@ describe.each(engineNames)('Slipway on %s', (engine) => {
     }
   });
 
-  test('a build whose worker is killed in the middle is finished by another', async () => {
-    const context = makeContext({ Dockerfile: dockerfile('RUN echo begun; sleep 3; echo done') });
+  test('a build whose worker is killed in the middle is finished by another, and the log has all lines until then', async () => {
+    // More lines than the live log keeps.
+    const lines = 12_000;
+    const loop = `i=0; while [ $i -lt ${lines} ]; do i=$((i+1)); echo line-$i-; done`;
+    const context = makeContext({ Dockerfile: dockerfile(`RUN ${loop}; echo begun; sleep 3; echo done`) });
     const job = await submit({ image: image('survivor'), source: { digest: await upload(context) } });
     await expect
-      .poll(async () => (await (await stack.call(`/v1/jobs/${job.id}/logs`)).text()).includes('begun'))
+      .poll(async () =>
+        (await (await stack.call(`/v1/jobs/${job.id}/logs`)).text()).includes(`line-${lines}-`),
+      )
       .toBe(true);
     const running = await json<Job>(await stack.call(`/v1/jobs/${job.id}`));
     const holder = stack.parts.find(
@@ -205,5 +212,9 @@ describe.each(engineNames)('Slipway on %s', (engine) => {
     expect(done.attempts.map(({ outcome }) => outcome)).toEqual(['worker_lost', 'succeeded']);
     expect(done.attempts[1]?.worker).not.toBe(done.attempts[0]?.worker);
     expect(await imageDigest(image('survivor'))).toBe(done.result?.digest);
+    const log = await (await stack.call(`/v1/jobs/${job.id}/logs?after=1-0`, ndjson)).text();
+    const ofFirst = log.split('\n').filter((line) => line.startsWith('{"attempt":1,'));
+    const kept = new Set(ofFirst.flatMap((line) => /line-\d+-/.exec(line) ?? []));
+    expect(kept.size).toBe(lines);
   });
 });

@@ -1739,6 +1739,8 @@ export interface components {
             detail?: string;
             /** @description The progress of the build. If only the push failed, the next attempt repeats no cached step */
             steps?: components["schemas"]["AttemptSteps"];
+            /** @description Present while the log is not stored whole, with the code of the fault of the blob store */
+            log_error?: components["schemas"]["ErrorCode"];
         };
         AttemptOutcome: string;
         AttemptSteps: {
@@ -1747,6 +1749,8 @@ export interface components {
             /** @description Steps whose layers were cached; the others ran */
             cached: number;
         };
+        /** @description A code of docs/errors.md */
+        ErrorCode: string;
         JobResult: {
             image: string;
             /** @description The digest of the pushed manifest or index, as the builder reported it */
@@ -1763,8 +1767,6 @@ export interface components {
             /** @description The last lines of the log, the failing step among them */
             log_tail: string[];
         };
-        /** @description A code of docs/errors.md */
-        ErrorCode: string;
         JobPage: {
             jobs: components["schemas"]["Job"][];
             /** @description Absent on the last page */

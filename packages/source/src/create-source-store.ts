@@ -158,11 +158,11 @@ export function createSourceStore({
   };
 }
 
-/** Removes the blobs of a source without references; see `SourceUses` for the permitted callers. */
-export async function removeSource({ blobs, digest }: RemoveOptions): Promise<void> {
-  const { tar, manifest } = keysFor(digest);
-  await blobs.remove(manifest);
-  await blobs.remove(tar);
+/** Removes the blobs of sources without references, manifests first; see `SourceUses` for the permitted callers. */
+export async function removeSources({ blobs, digests }: RemoveOptions): Promise<void> {
+  const keys = digests.map(keysFor);
+  await blobs.removeAll(keys.map(({ manifest }) => manifest));
+  await blobs.removeAll(keys.map(({ tar }) => tar));
 }
 
 /**
@@ -200,8 +200,8 @@ export function createSourceReader({ blobs }: Pick<SourceStoreOptions, 'blobs'>)
 }
 
 interface RemoveOptions {
-  readonly blobs: Pick<BlobStore, 'remove'>;
-  readonly digest: string;
+  readonly blobs: Pick<BlobStore, 'removeAll'>;
+  readonly digests: readonly string[];
 }
 
 interface Kept {

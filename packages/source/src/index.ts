@@ -4,7 +4,7 @@ export { findDockerfile } from './context/dockerfile.js';
 export { folderContext } from './context/folder-context.js';
 export { layeredContext } from './context/layered-context.js';
 export { layersOf } from './context/layers.js';
-export { createSourceReader, createSourceStore, listSources, removeSource } from './create-source-store.js';
+export { createSourceReader, createSourceStore, listSources, removeSources } from './create-source-store.js';
 export { describeSource } from './describe.js';
 export { checkIgnoreFile, ignoreFileNames, readIgnoreRules } from './ignore/ignore-file.js';
 export { walkContext } from './ignore/walk.js';

@@ -8,6 +8,7 @@ import {
   type JobState,
   jobStates,
 } from '@slipway/shared/contracts';
+import type { ErrorCode } from '@slipway/shared/errors';
 import { type TraceContext, traceIdOf } from '@slipway/shared/tracing';
 import {
   type Fields,
@@ -48,6 +49,8 @@ export interface JobRecord {
   /** Number of workers and builders that died while they built the job. */
   readonly lost: number;
   readonly attempts: readonly Attempt[];
+  /** The largest number of parts of an attempt's log; 0 when all logs are small. */
+  readonly logParts: number;
   readonly result: JobResult | undefined;
   readonly error: JobError | undefined;
   readonly sealedCallbackSecret: string | undefined;
@@ -95,6 +98,7 @@ export function parseRecord(
     placements: fields.placements === undefined ? 0 : numberField(fields, 'placements'),
     lost: numberField(fields, 'lost'),
     attempts: attemptsOf(fields),
+    logParts: fields.log_parts === undefined ? 0 : numberField(fields, 'log_parts'),
     result: fields.result === undefined ? undefined : objectField<JobResult>(fields, 'result'),
     error: fields.error === undefined ? undefined : errorOf(fields, values),
     sealedCallbackSecret: fields.sealed_callback_secret,
@@ -147,6 +151,7 @@ function attemptsOf(fields: Fields): Attempt[] {
             cached?: number;
           });
     const replica = fields[`replica:${number}`];
+    const logError = fields[`log_error:${number}`];
     attempts.push({
       number,
       worker: start.worker,
@@ -160,6 +165,7 @@ function attemptsOf(fields: Fields): Attempt[] {
         ...(end.detail !== undefined && end.detail !== '' && { detail: end.detail }),
         ...(end.steps !== undefined && { steps: { total: end.steps, cached: end.cached ?? 0 } }),
       }),
+      ...(logError !== undefined && { log_error: logError as ErrorCode }),
     });
   }
   return attempts;

@@ -1,4 +1,4 @@
-export { type LogBlobs, logBlobKey } from './blob.js';
+export { type LogBlobs, logBlobKey, logKeys } from './blob.js';
 export {
   formatPosition,
   type LogLine,
@@ -7,4 +7,5 @@ export {
   readLog,
   saveLostLog,
 } from './reader.js';
+export { noteSavedLog, noteUnsavedLog, unsavedLogs } from './unsaved.js';
 export { LogWriter } from './writer.js';

@@ -35,14 +35,17 @@ function newJob() {
   const keys = redisKeys(`logs-${randomUUID()}`);
   const write = (attempt: number, maxBytes?: number) =>
     new LogWriter({ redis, keys, blobs, jobId, attempt, ...(maxBytes !== undefined && { maxBytes }) });
-  const read = async (attempts: number, after?: LogPosition) => {
+  /** Parts are recorded only in records. */
+  const record = () => redis.hset(keys.job(jobId), 'state', 'running');
+  const read = async (attempts: number, after?: LogPosition, running = true) => {
     const lines: string[] = [];
-    for await (const batch of readLog({ redis, keys, blobs, jobId, attempts, after })) {
+    const logParts = Number((await redis.hget(keys.job(jobId), 'log_parts')) ?? 0);
+    for await (const batch of readLog({ redis, keys, blobs, jobId, attempts, after, running, logParts })) {
       lines.push(...batch.map((line) => `${formatPosition(line)} ${line.text}`));
     }
     return lines;
   };
-  return { jobId, keys, write, read };
+  return { jobId, keys, record, write, read };
 }
 
 describe('the log of a job', () => {
@@ -55,7 +58,7 @@ describe('the log of a job', () => {
     expect(await blobs.stat(logBlobKey(jobId, 1))).toBeUndefined();
     await log.close();
     await redis.del(keys.log(jobId));
-    expect(await read(1)).toEqual(expected);
+    expect(await read(1, undefined, false)).toEqual(expected);
     expect(log.tail(2)).toEqual(['two', 'three']);
   });
 
@@ -78,9 +81,9 @@ describe('the log of a job', () => {
     const lost = write(1);
     lost.append(Array.from({ length: 1_200 }, (_unused, at) => `line ${at}`));
     await expect.poll(() => read(1)).toHaveLength(1_200);
-    await saveLostLog({ redis, keys, blobs, jobId, attempt: 1 });
+    expect(await saveLostLog({ redis, keys, blobs, jobId, attempt: 1, logParts: 0 })).toBe(true);
     await redis.del(keys.log(jobId));
-    expect((await read(1)).at(-1)).toBe('1-1200 line 1199');
+    expect((await read(1, undefined, false)).at(-1)).toBe('1-1200 line 1199');
     await lost.close();
   });
 
@@ -111,27 +114,43 @@ describe('the log of a job', () => {
     expect(lines.at(-1)).toBe('line 0999');
   });
 
-  it('keeps a megabyte live, with a mark for missing lines, and everything in the blob', async () => {
-    const { write, read, keys, jobId } = newJob();
+  it('keeps a megabyte live, and stores older lines while the attempt runs', async () => {
+    const { write, read, record, keys, jobId } = newJob();
+    await record();
     const log = write(1);
     const lines = Array.from({ length: 600 }, (_unused, at) => `${at} ${'é'.repeat(4_000)}`);
+    const texts = (found: readonly string[]) => found.map((line) => line.slice(line.indexOf(' ') + 1));
     for (let at = 0; at < lines.length; at += 50) {
       log.append(lines.slice(at, at + 50));
       await expect.poll(async () => (await read(1)).at(-1)?.split(' ')[0]).toBe(`1-${at + 50}`);
     }
     expect(await redis.memory('USAGE', keys.log(jobId), 'SAMPLES', 0)).toBeLessThan(2 * 1024 * 1024);
+    const [[oldest = ''] = ['']] = await redis.xrange(keys.log(jobId), '-', '+', 'COUNT', 1);
+    expect(Number(oldest.split('-')[1])).toBeGreaterThan(400);
+    await expect.poll(async () => texts(await read(1))).toEqual(lines);
+    expect(texts(await read(1, { attempt: 1, line: 3 }))).toEqual(lines.slice(3));
+    await log.close();
+    await redis.del(keys.log(jobId));
+    expect(texts(await read(1, undefined, false))).toEqual(lines);
+    expect(await read(1, { attempt: 1, line: 599 }, false)).toHaveLength(1);
+  });
+
+  it('marks lines that neither the live stream nor a part has', async () => {
+    const { write, read } = newJob();
+    const log = write(1);
+    log.append(Array.from({ length: 600 }, (_unused, at) => `${at} ${'é'.repeat(4_000)}`));
+    await expect.poll(async () => (await read(1)).at(-1)?.split(' ')[0]).toBe('1-600');
     const [mark, next] = await read(1);
     const missing = Number(next?.split('-')[1]?.split(' ')[0]) - 1;
-    expect(missing).toBeGreaterThan(400);
     expect(mark).toBe(
       `1-${missing} [${missing} lines are left out here; the whole log is available when the attempt has ended]`,
     );
     await log.close();
-    expect((await read(1)).map((line) => line.slice(line.indexOf(' ') + 1))).toEqual(lines);
   });
 
   it('keeps the beginning of a long line live', async () => {
-    const { write, read } = newJob();
+    const { write, read, record } = newJob();
+    await record();
     const log = write(1);
     log.append(['🙂'.repeat(500_000), 'next']);
     await expect.poll(() => read(1)).toHaveLength(2);
@@ -139,7 +158,7 @@ describe('the log of a job', () => {
     expect(Buffer.byteLength(long)).toBeLessThan(17 * 1024);
     expect(long.endsWith('🙂…')).toBe(true);
     await log.close();
-    expect((await read(1))[0]?.length).toBe(1_000_000 + '1-1 '.length);
+    expect((await read(1, undefined, false))[0]?.length).toBe(1_000_000 + '1-1 '.length);
   });
 
   it('is charged to its tenant until it is removed, and not kept live beyond the limit of the tenant', async () => {
@@ -170,11 +189,11 @@ describe('the log of a job', () => {
     expect(await accountFaults({ redis, keys })).toEqual([]);
   });
 
-  it('is an empty blob when there are no lines', async () => {
+  it('is no blob when there are no lines', async () => {
     const { write, read, jobId } = newJob();
     await write(1).close();
-    expect(await blobs.stat(logBlobKey(jobId, 1))).toMatchObject({ bytes: 0 });
-    expect(await read(1)).toEqual([]);
+    expect(await blobs.stat(logBlobKey(jobId, 1))).toBeUndefined();
+    expect(await read(1, undefined, false)).toEqual([]);
   });
 });
 

@@ -2,9 +2,10 @@ import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 import { cutText } from '../text/index.js';
-import { type LogBlobs, logBlobKey } from './blob.js';
+import type { LogBlobs } from './blob.js';
+import { LogBlob } from './log-blob.js';
 
-/** Limits of the live stream of a job in lines and bytes. When the attempt has ended, the blob has older lines too. */
+/** Limits of the live stream of a job in lines and bytes. Stored parts have older lines. */
 const maxLiveLines = 10_000;
 const maxLiveBytes = 1024 * 1024;
 /** Bytes of an entry besides its text. */
@@ -14,10 +15,6 @@ const maxLiveLineBytes = 16 * 1024;
 const linesAtOnce = 1_000;
 const flushAfterMs = 100;
 const tailLines = 50;
-const chunkBytes = 64 * 1024;
-/** Logs are not synced: a power cut may lose the last seconds of a log, but a sync would slow down every job. */
-const notSynced = { durable: false };
-
 /** The live log of a job that no worker finishes expires after this time. */
 const liveForSeconds = 24 * 3600;
 
@@ -41,21 +38,18 @@ interface LogWriterOptions {
   readonly attempt: number;
   /** Limit of one attempt's log in bytes. Of the lines beyond it, only the last ones are kept. */
   readonly maxBytes?: number;
+  /** Milliseconds that the end of the log may take. Default: 10,000. */
+  readonly endWithinMs?: number;
 }
 
 /**
- * Writes one attempt's log twice: in small batches into the live stream of the job, and as a whole into a blob. Both use the id
- * `<attempt>-<n>` for a line. It is also the id of the stream entry, so that Redis refuses lines of an earlier attempt.
+ * Writes one attempt's log twice: in small batches into the live stream of the job, and in parts into blobs (`LogBlob`). Both use the
+ * id `<attempt>-<n>` for a line. It is also the id of the stream entry, so that Redis refuses lines of an earlier attempt.
  */
 export class LogWriter {
   readonly #options: LogWriterOptions;
   readonly #maxBytes: number;
-  /** Lines that are not yet in the blob. */
-  #unwritten: string[] = [];
-  #unwrittenBytes = 0;
-  #written: Promise<unknown> | undefined;
-  #wakeBody: (() => void) | undefined;
-  #ended = false;
+  readonly #blob: LogBlob;
   readonly #tail: string[] = [];
   #lines = 0;
   #bytes = 0;
@@ -73,6 +67,7 @@ export class LogWriter {
   constructor(options: LogWriterOptions) {
     this.#options = options;
     this.#maxBytes = options.maxBytes ?? 16 * 1024 * 1024;
+    this.#blob = new LogBlob(options);
   }
 
   /** Adds lines without waiting. A line break inside a line splits it. */
@@ -83,13 +78,13 @@ export class LogWriter {
       if (this.#tail.length > tailLines) this.#tail.shift();
       this.#show(text);
       const bytes = Buffer.byteLength(text) + 1;
-      if (this.#leftOut > 0 || this.#bytes + bytes > this.#maxBytes) this.#leftOut++;
+      if (this.#leftOut > 0 || this.#blob.isFull || this.#bytes + bytes > this.#maxBytes) this.#leftOut++;
       else {
         this.#bytes += bytes;
-        this.#keep(`${text}\n`);
+        this.#blob.append(`${text}\n`);
       }
     }
-    // While Redis is unreachable, live lines must not pile up: the blob has them.
+    // While Redis is unreachable, live lines must not pile up: the blobs have them.
     const gone = this.#live.findIndex(({ line }) => line >= this.#firstLive);
     if (gone > 0) this.#live.splice(0, gone);
     this.#timer ??= setTimeout(() => this.#flushLive(), flushAfterMs);
@@ -105,46 +100,6 @@ export class LogWriter {
       this.#liveBytes -= this.#liveSizes.shift() ?? 0;
       this.#firstLive++;
     }
-  }
-
-  #keep(text: string): void {
-    this.#unwritten.push(text);
-    this.#unwrittenBytes += Buffer.byteLength(text);
-    // Opens the file during the build, so that the end of the job does not wait for it.
-    this.#start();
-    if (this.#unwrittenBytes >= chunkBytes) this.#wakeBody?.();
-  }
-
-  #start(): void {
-    if (this.#written !== undefined) return;
-    this.#written = this.#options.blobs.write(this.#key(), this.#body(), notSynced);
-    // close() reports this error. Until then the rest of the log is read and discarded.
-    this.#written.catch(async () => {
-      for await (const _chunk of this.#body());
-    });
-  }
-
-  async *#body(): AsyncGenerator<Buffer> {
-    for (;;) {
-      if (!this.#ended && this.#unwrittenBytes < chunkBytes) {
-        await new Promise<void>((resolve) => {
-          this.#wakeBody = resolve;
-        });
-      }
-      if (this.#unwrittenBytes > 0) yield this.#take();
-      else if (this.#ended) return;
-    }
-  }
-
-  #take(): Buffer {
-    const chunk = Buffer.from(this.#unwritten.join(''));
-    this.#unwritten = [];
-    this.#unwrittenBytes = 0;
-    return chunk;
-  }
-
-  #key(): string {
-    return logBlobKey(this.#options.jobId, this.#options.attempt);
   }
 
   /** Returns the last lines, up to `count`. */
@@ -178,11 +133,14 @@ export class LogWriter {
         this.#overtaken = reply === 1;
       }
     } catch {
-      // The live stream loses a batch while Redis is unreachable. The blob has it.
+      // The live stream loses a batch while Redis is unreachable. The blobs have it.
     }
   }
 
-  /** Sends the remaining lines and writes the blob. Call it before the transition of the job. A second call does nothing. */
+  /**
+   * Sends the remaining lines and stores the end of the log. Call it before the transition of the job. A second call does nothing.
+   * Rejects with the code of the fault if the store does not take the end in time; the live stream has it then.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -191,13 +149,13 @@ export class LogWriter {
   async #close(): Promise<void> {
     this.#flushLive();
     if (this.#leftOut > 0) {
+      const reason = this.#blob.isFull
+        ? 'the blob store did not take them'
+        : 'the log exceeds its size limit';
       const last = this.#tail.slice(-this.#leftOut);
-      this.#keep(`[${this.#leftOut - last.length} lines left out: the log exceeds its size limit]\n`);
-      for (const text of last) this.#keep(`${text}\n`);
+      this.#blob.append(`[${this.#leftOut - last.length} lines left out: ${reason}]\n`);
+      for (const text of last) this.#blob.append(`${text}\n`);
     }
-    this.#ended = true;
-    this.#start();
-    this.#wakeBody?.();
-    await Promise.all([this.#written, this.#flushing]);
+    await Promise.all([this.#blob.end(), this.#flushing]);
   }
 }

@@ -3,9 +3,9 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { infrastructureFault } from '../errors/index.js';
 import type { Adopted, Scratch } from './blob-store.js';
 import type { DiskFloor } from './disk-floor.js';
+import { coded, unlessMissing } from './file-faults.js';
 
 interface FileScratchOptions {
   readonly handle: FileHandle;
@@ -68,12 +68,13 @@ export class FileScratch implements Scratch {
     const target = `${this.#root}/${key}`;
     const folder = dirname(target);
     try {
-      await coded(nameInto(link, this.#path, target, this.#root));
+      await nameInto(link, this.#path, target, this.#root);
       return { folder, adopted: 'created' };
     } catch (error) {
-      if (!linkRefusals.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (!linkRefusals.includes((error as NodeJS.ErrnoException).code ?? ''))
+        await coded(Promise.reject(error));
     }
-    const same = await this.#equals(target);
+    const same = await coded(this.#equals(target));
     if (same) return { folder, adopted: 'same' };
     await this.rename(key);
     return { folder, adopted: same === undefined ? 'created' : 'replaced' };
@@ -113,36 +114,17 @@ export class FileScratch implements Scratch {
     if (this.#ended) return;
     this.#ended = true;
     await this.#handle.close();
-    await rm(this.#path, { force: true });
+    // The sweep removes what is left while the folder is away.
+    await rm(this.#path, { force: true }).catch(() => undefined);
   }
 }
 
 /** Reads until the buffer is full or the file ends. */
 export async function readFully(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
   for (let done = 0; ; ) {
-    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
+    const { bytesRead } = await coded(handle.read(buffer, done, buffer.length - done, position + done));
     done += bytesRead;
     if (bytesRead === 0 || done === buffer.length) return done;
-  }
-}
-
-/** Returns undefined if the file is missing. */
-export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
-/** Maps a full disk to `storage_full`. */
-export async function coded<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw infrastructureFault(error) ?? error;
   }
 }
 
@@ -168,7 +150,7 @@ async function nameInto(
 
 /** Syncs a folder, so that its entries survive a crash. */
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+  const handle = await coded(open(folder, 'r'));
   try {
     await coded(handle.sync());
   } finally {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -61,6 +61,36 @@ describe('the file store', () => {
     expect(await readdir(work)).toEqual(['fetch-a']);
     expect(await store.sweep({ olderThanMs: 0 })).toBe(1);
     expect(await readdir(directory)).toEqual(['.tmp']);
+  });
+
+  it.each([
+    ['an empty folder, as of a file system that is not mounted', (path: string) => mkdir(path)],
+    ['a file', (path: string) => writeFile(path, '')],
+    ['nothing', async () => undefined],
+  ])('rejects with storage_unavailable while its folder is replaced by %s', async (_what, replace) => {
+    const { directory, store } = await make();
+    await store.write('logs/a', [Buffer.from('x')]);
+    const scratch = await store.scratch();
+    await rename(directory, `${directory}.away`);
+    await replace(directory);
+    const away = { code: 'storage_unavailable' };
+    const list = async () => {
+      for await (const _page of store.list('logs'));
+    };
+    await expect(store.open('logs/a')).rejects.toMatchObject(away);
+    await expect(store.stream('logs/a')).rejects.toMatchObject(away);
+    await expect(store.stat('logs/a')).rejects.toMatchObject(away);
+    await expect(store.remove('logs/a')).rejects.toMatchObject(away);
+    await expect(store.removeAll(['logs/a'])).rejects.toMatchObject(away);
+    await expect(list()).rejects.toMatchObject(away);
+    await expect(store.scratch()).rejects.toMatchObject(away);
+    await expect(store.write('logs/b', [Buffer.from('x')])).rejects.toMatchObject(away);
+    await expect(store.adopt([{ scratch, key: 'sources/a' }])).rejects.toMatchObject(away);
+    await rm(directory, { recursive: true, force: true });
+    await rename(`${directory}.away`, directory);
+    expect(await store.stat('logs/a')).toMatchObject({ bytes: 1 });
+    expect(await store.stat('sources/a')).toBeUndefined();
+    expect(await readdir(join(directory, 'logs'))).toEqual(['a']);
   });
 
   it('reports a full disk as storage_full and leaves nothing', async () => {

@@ -2,6 +2,7 @@ import { type FileHandle, open, opendir, readdir, rm, rmdir, stat } from 'node:f
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { infrastructureFault } from '../errors/index.js';
 import { makeFolder } from '../folders/index.js';
 import {
   type Adopted,
@@ -12,15 +13,8 @@ import {
   type Scratch,
 } from './blob-store.js';
 import { DiskFloor, diskSpace } from './disk-floor.js';
-import {
-  coded,
-  FileScratch,
-  FolderSyncs,
-  readFully,
-  temporaryName,
-  unlessMissing,
-  writerIsGone,
-} from './file-scratch.js';
+import { coded, found, unlessMissing } from './file-faults.js';
+import { FileScratch, FolderSyncs, readFully, temporaryName, writerIsGone } from './file-scratch.js';
 
 const day = 24 * 60 * 60 * 1000;
 const listedAtOnce = 1_000;
@@ -55,7 +49,12 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
   const root = resolve(directory);
   const temporary = join(root, '.tmp');
   const syncs = new FolderSyncs();
-  await coded(makeFolder(temporary));
+  try {
+    await makeFolder(temporary);
+  } catch (error) {
+    // At the start an operator reads the words of the system.
+    throw infrastructureFault(error) ?? error;
+  }
 
   const pathOf = (key: string): string => {
     checkKey(key);
@@ -106,7 +105,7 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
     },
 
     async open(key): Promise<BlobHandle | undefined> {
-      const handle = await unlessMissing(open(pathOf(key), 'r'));
+      const handle = await found(open(pathOf(key), 'r'), temporary);
       if (handle === undefined) return undefined;
       const { size } = await closingOnError(handle, handle.stat());
       return {
@@ -117,7 +116,7 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
     },
 
     async stream(key, { start = 0, end } = {}): Promise<Readable | undefined> {
-      const handle = await unlessMissing(open(pathOf(key), 'r'));
+      const handle = await found(open(pathOf(key), 'r'), temporary);
       if (handle === undefined) return undefined;
       const { size } = await closingOnError(handle, handle.stat());
       const stop = Math.min(end ?? size, size);
@@ -130,22 +129,24 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
     },
 
     async stat(key) {
-      const found = await unlessMissing(stat(pathOf(key)));
-      return found?.isFile() ? { bytes: found.size, modified: found.mtime } : undefined;
+      const file = await found(stat(pathOf(key)), temporary);
+      return file?.isFile() ? { bytes: file.size, modified: file.mtime } : undefined;
     },
 
     async remove(key) {
-      await rm(pathOf(key), { force: true });
+      await found(rm(pathOf(key)), temporary);
     },
 
     async removeAll(keys) {
-      for (const path of keys.map(pathOf)) await rm(path, { force: true });
+      for (const path of keys.map(pathOf)) await coded(rm(path, { force: true }));
+      // Nothing is removed from a folder that is away.
+      await coded(stat(temporary));
     },
 
     async *list(folder) {
       const path = pathOf(folder);
       let page: string[] = [];
-      for await (const key of filesBelow(path, folder)) {
+      for await (const key of filesBelow(path, folder, temporary)) {
         page.push(key);
         if (page.length < listedAtOnce) continue;
         yield page;
@@ -172,23 +173,23 @@ async function sweepFolder(
   olderThanMs: number,
 ): Promise<number> {
   let removed = 0;
-  for (const name of (await unlessMissing(readdir(folder))) ?? []) {
+  for (const name of (await coded(unlessMissing(readdir(folder)))) ?? []) {
     const path = join(folder, name);
-    const found = await unlessMissing(stat(path));
-    if (found === undefined) continue;
-    if (Date.now() - found.mtimeMs < olderThanMs && !isLeftover(name)) continue;
+    const entry = await unlessMissing(stat(path));
+    if (entry === undefined) continue;
+    if (Date.now() - entry.mtimeMs < olderThanMs && !isLeftover(name)) continue;
     await rm(path, { recursive: true, force: true });
     removed++;
   }
   return removed;
 }
 
-async function* filesBelow(path: string, key: string): AsyncGenerator<string> {
-  const folder = await unlessMissing(opendir(path, { bufferSize: listedAtOnce }));
+async function* filesBelow(path: string, key: string, marker: string): AsyncGenerator<string> {
+  const folder = await found(opendir(path, { bufferSize: listedAtOnce }), marker);
   if (folder === undefined) return;
   for await (const entry of folder) {
     const below = `${key}/${entry.name}`;
-    if (entry.isDirectory()) yield* filesBelow(`${path}/${entry.name}`, below);
+    if (entry.isDirectory()) yield* filesBelow(`${path}/${entry.name}`, below, marker);
     else if (entry.isFile()) yield below;
   }
 }

@@ -66,6 +66,9 @@ export const attemptSchema = z
       .describe(
         'The progress of the build. If only the push failed, the next attempt repeats no cached step',
       ),
+    log_error: code
+      .optional()
+      .describe('Present while the log is not stored whole, with the code of the fault of the blob store'),
   })
   .meta({ id: 'Attempt' });
 export type Attempt = z.infer<typeof attemptSchema>;

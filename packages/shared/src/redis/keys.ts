@@ -160,6 +160,8 @@ const patterns = {
   /** Sorted set of a lane's parked deliveries; score = creation. */
   laneParked: 'lane:<name>:parked',
   log: 'log:<id>',
+  /** Sorted set of jobs whose log could not be stored; score = when. */
+  logsUnsaved: 'logs:unsaved',
   index: 'index:<name>',
   replica: 'replica:<url>',
   slots: 'slots:<url>',

@@ -3,6 +3,7 @@ import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { LogPosition } from '@slipway/control-plane/logs';
 import type { BuilderResult } from '@slipway/shared/contracts';
 import { isTerminal } from '@slipway/shared/contracts';
+import { codeOf } from '@slipway/shared/errors';
 import type { Answer } from '@slipway/shared/function-builder';
 import { type FollowDeps, follow } from '../logs/follow.js';
 
@@ -53,6 +54,11 @@ export async function watchJob(options: ProgressOptions): Promise<JobRecord | un
         return await watch();
       } catch (error) {
         if (signal.aborted) return undefined;
+        const ended = codeOf(error).startsWith('storage_') && (await endedJob(options));
+        if (ended) {
+          answer.log('[the rest of the log cannot be read: the blob store is away]');
+          return ended;
+        }
         if (performance.now() - readAt > patienceMs) throw error;
         await sleep(retryMs);
       }
@@ -60,6 +66,11 @@ export async function watchJob(options: ProgressOptions): Promise<JobRecord | un
   } finally {
     positions.stop();
   }
+}
+
+async function endedJob({ store, jobId }: ProgressOptions): Promise<JobRecord | undefined> {
+  const record = await store.get(jobId).catch(() => undefined);
+  return record && isTerminal(record.state) ? record : undefined;
 }
 
 function sayPosition({ ahead, jobId, answer }: ProgressOptions): { stop(): void } {

@@ -194,7 +194,7 @@ describe('the log of a job', () => {
     ]);
     const events = await api.call(path, { headers: { accept: 'text/event-stream' } });
     await api.post(`/v1/jobs/${job.id}/cancel`, {});
-    expect(await events.text()).toBe('event: end\ndata: {"state":"canceled"}\n\n');
+    expect(await events.text()).toBe(': idle\n\nevent: end\ndata: {"state":"canceled"}\n\n');
   });
 
   it.each(['1', '1-x', 'a-1'])('cannot resume after %j', async (position) => {

@@ -46,6 +46,13 @@ async function* events(parts: Parts): AsyncGenerator<string> {
   }
 }
 
+/** Yields a result that was taken from a generator, and the rest. */
+async function* continued(first: IteratorResult<LogPart, void>, rest: AsyncGenerator<LogPart>): Parts {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}
+
 const logFormats = {
   'text/plain': text,
   'application/x-ndjson': ndjson,
@@ -101,22 +108,19 @@ export function logEndpoints(deps: FollowDeps): Endpoint[] {
         const record = await ofTenant(accountOf(res).name, deps.store.get(id));
         if (!record) throw new SlipwayError('not_found', `There is no job ${id}.`);
         const format = logFormats[type];
+        const signal = AbortSignal.any([closedSignal(res), deps.stopping, tokenEnd(res)]);
+        const live = query.follow ?? type === 'text/event-stream';
+        const parts = follow({ ...deps, jobId: id, after, live, signal });
+        // Rejects with the fault of a store, before the headers of a log are sent.
+        const first = await parts.next();
         res.type(type).set({
           'Cache-Control': 'no-store',
           'X-Accel-Buffering': 'no',
           'X-Content-Type-Options': 'nosniff',
         });
         res.flushHeaders();
-        const signal = AbortSignal.any([closedSignal(res), deps.stopping, tokenEnd(res)]);
-        const parts = follow({
-          ...deps,
-          jobId: id,
-          after,
-          live: query.follow ?? type === 'text/event-stream',
-          signal,
-        });
         try {
-          await pipeline(Readable.from(format(parts)), res);
+          await pipeline(Readable.from(format(continued(first, parts))), res);
         } catch (error) {
           // The client may disconnect at any time.
           if (!signal.aborted) throw error;

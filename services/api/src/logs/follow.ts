@@ -36,13 +36,15 @@ const idleAfterMs = 15_000;
 export async function* follow(options: FollowOptions): AsyncGenerator<LogPart> {
   const { store, jobId, live, signal, watcher } = options;
   let after = options.after;
-  let spokenAt = performance.now();
+  let spokenAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     // Read before the lines, so that they include all lines of a finished attempt.
     const record = await store.get(jobId);
     if (!record) return;
     let found = false;
-    for await (const lines of readLog({ ...options, attempts: record.attempt, after })) {
+    const { attempt: attempts, logParts } = record;
+    const running = record.state === 'running';
+    for await (const lines of readLog({ ...options, attempts, logParts, running, after })) {
       yield { kind: 'lines', lines };
       after = lines.at(-1);
       found = true;
@@ -53,6 +55,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<LogPart> {
       return;
     }
     if (found) spokenAt = performance.now();
+    // The first part comes at once: until then, a fault of a store can still be an answer.
     else if (performance.now() - spokenAt > idleAfterMs) {
       yield { kind: 'idle' };
       spokenAt = performance.now();

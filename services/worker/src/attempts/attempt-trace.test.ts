@@ -22,6 +22,7 @@ function recordOf(outcome?: 'worker_lost' | 'succeeded'): JobRecord {
       createdAt: 990,
       startedAt: 1_000,
       attempt: 1,
+      logParts: 0,
       spent: 0,
       placements: 0,
       lost: 0,

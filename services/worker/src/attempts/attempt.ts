@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { AdmitReply, JobRecord } from '@slipway/control-plane/jobs';
-import { LogWriter, saveLostLog } from '@slipway/control-plane/logs';
+import { LogWriter } from '@slipway/control-plane/logs';
 import type { Lease } from '@slipway/control-plane/replicas';
 import type { JobResult } from '@slipway/shared/contracts';
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
 import { baseImagesOf } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { joinParts } from '../join/join.js';
+import { AttemptLogs } from './attempt-logs.js';
 import { AttemptTrace, traceLostAttempt } from './attempt-trace.js';
 import { build, leaseId, needsFeature, needsIsolation, repositoryOf } from './build.js';
 import type { AttemptDeps, Summary } from './deps.js';
@@ -14,12 +15,16 @@ import { Interrupted } from './interruptions.js';
 import { Phases } from './phases.js';
 import { asSlipwayError, type Prepared, prepare } from './prepare.js';
 import { type AttemptResult, recorded, recordFailure } from './record-failure.js';
+import { isStoreFault } from './retry.js';
 import { StepCounter } from './steps.js';
 
 /** Milliseconds that an admitted job waits for a slot before it returns to the queue. */
 const slotWaitMs = 4_000;
 /** Milliseconds until a job that may not start yet is tried again. */
 const comeBackMs = 300;
+/** Milliseconds until a job whose source cannot be read is tried again. */
+const storeRetryMs = 5_000;
+const storeWarnMs = 10_000;
 /** Limit of suspects at once. With one, the death of the worker shows which job caused it. */
 const maxSuspects = 1;
 
@@ -42,10 +47,13 @@ interface Begun {
  */
 export class Attempts {
   readonly #deps: AttemptDeps;
+  readonly #logs: AttemptLogs;
   #suspects = 0;
+  #storeWarnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: AttemptDeps) {
     this.#deps = deps;
+    this.#logs = new AttemptLogs(deps);
   }
 
   async run(jobId: string): Promise<AttemptResult> {
@@ -66,6 +74,17 @@ export class Attempts {
     return { kind: 'again', delayMs: comeBackMs * (0.5 + this.#deps.random()) };
   }
 
+  /** The job waits in the queue, without an attempt, until the blob store answers. */
+  #waitForStore({ id }: JobRecord, { code, message: detail }: SlipwayError): AttemptResult {
+    const { logger, random } = this.#deps;
+    const now = performance.now();
+    if (now - this.#storeWarnedAt > storeWarnMs) {
+      this.#storeWarnedAt = now;
+      logger.warn({ job_id: id, code, detail }, 'jobs wait for the blob store');
+    }
+    return { kind: 'again', delayMs: storeRetryMs * (0.5 + random()) };
+  }
+
   async #withAdmitted({ record: admitted, home }: ReadyJob, takesSuspects: boolean): Promise<AttemptResult> {
     const { store, placement, workerName, stopping, tracing } = this.#deps;
     const phases = new Phases(tracing);
@@ -77,6 +96,9 @@ export class Attempts {
       if (codeOf(error) === 'isolation_key_unreadable') return this.#comeBack();
       throw error;
     }
+    // A job of a lost worker begins its attempt, which returns it to the queue.
+    if (prepared?.ready === false && isStoreFault(prepared.failure.code) && !isTakeover(admitted))
+      return this.#waitForStore(admitted, prepared.failure);
     const token = randomUUID();
     const wanted = {
       id: leaseId(admitted.id, token),
@@ -103,12 +125,12 @@ export class Attempts {
     try {
       const started = await store.start(admitted.id, { token, worker: workerName, replica, takesSuspects });
       if (isTakeover(admitted)) await this.#traceLost(admitted);
+      await this.#logs.saveEarlier(admitted, started);
       if (started.outcome === 'wait') return this.#comeBack();
       if (started.outcome !== 'started') return { kind: 'done' };
       const { record } = started;
       begun = { record, token, prepared, lease, trace: new AttemptTrace({ tracing, record, phases }) };
       this.#count(started.record, home, lease);
-      if (started.takenOver) await this.#saveLostLog(started.record);
     } finally {
       if (lease && !begun) placement.free(lease, 'none');
     }
@@ -143,15 +165,6 @@ export class Attempts {
     if (buildMs === undefined) return;
     counts.built(pool, buildMs);
     metrics.built(pool, buildMs / 1_000);
-  }
-
-  async #saveLostLog({ id, attempt }: JobRecord): Promise<void> {
-    const { redis, keys, blobs, logger } = this.#deps;
-    try {
-      await saveLostLog({ redis, keys, blobs, jobId: id, attempt: attempt - 1 });
-    } catch (error) {
-      logger.warn({ err: error, job_id: id }, 'the log of a lost attempt could not be kept');
-    }
   }
 
   async #attempt(begun: Begun): Promise<AttemptResult> {
@@ -192,16 +205,6 @@ export class Attempts {
     return { status: 'success', digest, durationMs: duration_ms };
   }
 
-  /** Stores the log. A log that cannot be stored does not fail the job: the image exists. */
-  async #keepLog(log: LogWriter, { id, attempt }: JobRecord): Promise<void> {
-    const { tracing, logger } = this.#deps;
-    try {
-      await tracing.span({ name: 'keep log' }, () => log.close());
-    } catch (error) {
-      logger.error({ err: error, job_id: id, attempt }, 'log not kept');
-    }
-  }
-
   async #buildAndRecord(begun: Begun, signal: AbortSignal, summary: Summary): Promise<AttemptResult> {
     const { record, token, prepared, lease, trace } = begun;
     const { redis, keys, blobs, store, tracing, logger } = this.#deps;
@@ -219,7 +222,7 @@ export class Attempts {
           )
         : await tracing.span({ name: 'join parts' }, () => this.#join(record, signal, log));
       if (end.status === 'success') {
-        await this.#keepLog(log, record);
+        await this.#logs.keep(log, record);
         summary.outcome = 'succeeded';
         const result = resultOf(record, end);
         const baseImages = await looking;
@@ -245,7 +248,7 @@ export class Attempts {
         logger.error({ err: error, job_id: record.id }, 'an attempt failed on our side');
       }
     }
-    await this.#keepLog(log, record);
+    await this.#logs.keep(log, record);
     return await tracing.span({ name: 'settle' }, () =>
       recordFailure(
         { record, token, failure, logTail: log.tail(), steps: steps.counts(), summary },

@@ -2,7 +2,7 @@ import type { Attempt } from '@slipway/shared/contracts';
 import { type ErrorCode, errorCodes, errorRow } from '@slipway/shared/errors';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decideRetry, registryFaults } from './retry.js';
+import { decideRetry, isStoreFault, registryFaults } from './retry.js';
 
 const anyQuestion = fc.record({
   code: fc.constantFrom(...errorCodes),
@@ -33,7 +33,10 @@ describe('the decision on a retry', () => {
         const decision = decideRetry({ ...question, random: () => draw });
         const { retry, fault } = errorRow(code);
         if (retry === 'never') expect(decision).toEqual({ kind: 'fail' });
-        else if (retry === 'replace' && (placements < 50 || /busy|draining/.test(code)))
+        else if (
+          (retry === 'replace' || isStoreFault(code)) &&
+          (placements < 50 || /busy|draining/.test(code))
+        )
           expect(decision).toMatchObject({ kind: 'requeue', spent: false, listed: false });
         else if (fault === 'registry') {
           const again = { kind: 'requeue', spent: false, listed: true };
@@ -42,6 +45,13 @@ describe('the decision on a retry', () => {
         else expect(decision).toMatchObject({ kind: 'requeue', spent: true, listed: true });
       }),
     );
+  });
+
+  it('a fault of the blob store costs no attempt; the full disk of a builder does', () => {
+    const faults = errorCodes.filter(isStoreFault);
+    expect(faults).toContain('storage_unavailable');
+    expect(faults).not.toContain('storage_full');
+    for (const code of faults) expect(delayOf(code, { placements: 10 })).toBe(30_000);
   });
 
   it('waits longer each time, up to a cap', () => {

@@ -56,12 +56,16 @@ const isRefusal = (code: ErrorCode) => code === 'builder_busy' || code === 'buil
 export const isRepeated = ({ code, placements }: Pick<RetryQuestion, 'code' | 'placements'>) =>
   errorRow(code).retry === 'replace' && !isRefusal(code) && placements >= 4;
 
+/** Returns true for a fault of the blob store, which comes back. A builder reports `storage_full` for its own disk. */
+export const isStoreFault = (code: ErrorCode) => code.startsWith('storage_') && code !== 'storage_full';
+
 /** Decides whether another attempt follows, and when. No other code decides that. */
 export function decideRetry(question: RetryQuestion): Decision {
   const { code, spent, placements, maxAttempts, random } = question;
   const { retry: usual, fault } = errorRow(code);
   const isBound = placements >= maxPlacements && !isRefusal(code);
-  const retry = usual === 'replace' && isBound ? 'backoff' : usual;
+  const isPlacedAgain = usual === 'replace' || isStoreFault(code);
+  const retry = isPlacedAgain ? (isBound ? 'backoff' : 'replace') : usual;
   switch (retry) {
     case 'never':
       return { kind: 'fail' };

@@ -35,15 +35,21 @@ interface CallOptions {
  *
  * Throws `builder_busy`, `builder_draining`, `engine_unreachable`, `builder_not_isolated`, `builder_without_options` or `builder_unreachable` if the replica did not take the build.
  * Throws `builder_lost` or `builder_protocol` if it took the build and did not report the end. Throws the signal's reason
- * when the signal is aborted.
+ * when the signal is aborted, and the code of the payload's own error.
  */
 export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
   const { url, payload, signature, timeoutMs, signal, dispatcher, onLog, tracing } = options;
   let handedOver = 0;
+  let unreadable: SlipwayError | undefined;
   const body = async function* () {
-    for await (const chunk of payload.stream()) {
-      handedOver += chunk.length;
-      yield chunk;
+    try {
+      for await (const chunk of payload.stream()) {
+        handedOver += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      if (error instanceof SlipwayError) unreadable = error;
+      throw error;
     }
   };
   try {
@@ -76,6 +82,8 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
     });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
+    // The replica may have answered that the payload breaks off.
+    if (unreadable) throw unreadable;
     if (error instanceof SlipwayError) throw error;
     const message =
       error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);

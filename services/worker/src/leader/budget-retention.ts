@@ -27,6 +27,7 @@ const maxTenants = 1_000;
 /** Removes the oldest history of tenants that are near their limit of bytes in Redis: deliveries that have ended, then jobs; some a call. */
 export class BudgetRetention implements LeaderTask {
   readonly name = 'budget retention';
+  readonly usesStore = true;
   readonly everyMs = 2_000;
   readonly #options: BudgetRetentionOptions;
 
@@ -65,8 +66,7 @@ export class BudgetRetention implements LeaderTask {
       const ids: string[] = await store.oldestOf(tenant, removedAtOnce, after);
       const records = await onlyReadable(ids.map((id) => store.getOutline(id)));
       const old = records.filter(({ finishedAt = Number.POSITIVE_INFINITY }) => finishedAt < endedBefore);
-      const done = await Promise.all(old.map((record) => removeWithLogs(record, endedBefore, this.#options)));
-      removed += done.filter(Boolean).length;
+      removed += await removeWithLogs(old, endedBefore, this.#options);
       if (ids.length < removedAtOnce) break;
       after = ids.at(-1);
     }

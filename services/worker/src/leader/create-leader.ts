@@ -24,6 +24,7 @@ import { RemovalBudget } from './removal-budget.js';
 import { Resealing } from './resealing.js';
 import { Retention } from './retention.js';
 import { SourceCollection } from './source-collection.js';
+import { UnsavedLogs } from './unsaved-logs.js';
 
 interface TasksOptions {
   readonly cell: Cell;
@@ -61,6 +62,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
     new QueueDepth({ registry, store, counts }),
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),
     new Batches({ batches, store, logger }),
+    new UnsavedLogs({ redis, keys, blobs, store, logger }),
     new Retention({
       ...{ store, blobs, now, logger, config: config.retention },
       budget: new RemovalBudget({ redis, keys, of: 'jobs' }),

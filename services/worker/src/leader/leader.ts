@@ -10,6 +10,8 @@ import { workerLua } from '../lua.js';
 export interface LeaderTask {
   readonly name: string;
   readonly everyMs: number;
+  /** True for a task that uses the blob store. The other tasks do not wait for it, because the store may answer late. */
+  readonly usesStore?: boolean;
   run(): Promise<void>;
   /** Called when the last worker stops. */
   stop?(): Promise<void>;
@@ -71,7 +73,10 @@ export class Leader implements Component {
     // The last task may outlast the signal, and holds the lease until then.
     const worked = new AbortController();
     const holding = this.#hold(worked.signal);
-    await this.#work(signal);
+    const [withStore = [], others = []] = [true, false].map((uses) =>
+      this.#options.tasks.filter(({ usesStore = false }) => usesStore === uses),
+    );
+    await Promise.all([this.#work(others, signal), this.#work(withStore, signal)]);
     worked.abort();
     await holding;
     this.#until = Number.NEGATIVE_INFINITY;
@@ -94,8 +99,8 @@ export class Leader implements Component {
     }
   }
 
-  async #work(signal: AbortSignal): Promise<void> {
-    const { tasks, logger } = this.#options;
+  async #work(tasks: readonly LeaderTask[], signal: AbortSignal): Promise<void> {
+    const { logger } = this.#options;
     while (!signal.aborted) {
       for (const task of tasks) {
         if (signal.aborted || !this.leading) break;

@@ -1,5 +1,5 @@
 import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
-import { logBlobKey } from '@slipway/control-plane/logs';
+import { logKeys } from '@slipway/control-plane/logs';
 import { onlyReadable } from '@slipway/control-plane/records';
 import type { BlobStore } from '@slipway/shared/blobs';
 import type { Fields } from '@slipway/shared/config';
@@ -40,7 +40,7 @@ export function retentionConfig(fields: Fields): RetentionConfig {
 
 interface RetentionOptions {
   readonly store: Pick<JobStore, 'count' | 'oldest' | 'getOutline' | 'remove'>;
-  readonly blobs: Pick<BlobStore, 'remove'>;
+  readonly blobs: Pick<BlobStore, 'removeAll'>;
   readonly config: RetentionConfig;
   /** Limits how many records may be removed for their age. Records beyond the number limit are removed without it, because no clock decides that. */
   readonly budget: Pick<RemovalBudget, 'left' | 'spent'>;
@@ -60,6 +60,7 @@ const states: readonly TerminalState[] = ['canceled', 'succeeded', 'failed'];
 /** Removes the records of jobs that ended long ago, or of which there are too many, with their logs; a few hundred a call. */
 export class Retention implements LeaderTask {
   readonly name = 'retention';
+  readonly usesStore = true;
   readonly everyMs = 1_000;
   readonly #options: RetentionOptions;
 
@@ -111,9 +112,7 @@ export class Retention implements LeaderTask {
       const old = ids.filter((id) => timeOfId(id) < endedBefore);
       const records = await onlyReadable(old.map((id) => store.getOutline(id)));
       const due = records.filter((record) => ended(record, endedBefore));
-      removed += (
-        await Promise.all(due.map((record) => removeWithLogs(record, endedBefore, this.#options)))
-      ).filter(Boolean).length;
+      removed += await removeWithLogs(due, endedBefore, this.#options);
       if (old.length < most || records.length === old.length) break;
     }
     return removed;
@@ -122,19 +121,22 @@ export class Retention implements LeaderTask {
 
 export interface RemoveDeps {
   readonly store: Pick<JobStore, 'remove'>;
-  readonly blobs: Pick<BlobStore, 'remove'>;
+  readonly blobs: Pick<BlobStore, 'removeAll'>;
 }
 
-/** Removes a record with its logs, unless it has ended later. The logs go first: a worker that is stopped in between finds the record again. */
+/**
+ * Removes records with their logs, except those that have ended later. Returns the number of removed records. The logs go first, in one
+ * batch: a worker that is stopped in between, or whose blob store is away, finds the records again.
+ */
 export async function removeWithLogs(
-  record: JobRecord,
+  records: readonly JobRecord[],
   endedBefore: number,
   { store, blobs }: RemoveDeps,
-): Promise<boolean> {
-  for (let attempt = 1; attempt <= record.attempt; attempt++) {
-    await blobs.remove(logBlobKey(record.id, attempt));
-  }
-  return await store.remove(record, endedBefore);
+): Promise<number> {
+  if (records.length === 0) return 0;
+  await blobs.removeAll(records.flatMap(logKeys));
+  const removed = await Promise.all(records.map((record) => store.remove(record, endedBefore)));
+  return removed.filter(Boolean).length;
 }
 
 const ended = ({ finishedAt }: JobRecord, before: number) => finishedAt !== undefined && finishedAt < before;

@@ -226,9 +226,9 @@ describe('the collection of sources', () => {
     };
     const counting = {
       list: blobs.list,
-      async remove(key: string) {
-        await blobs.remove(key);
-        seen.removed++;
+      async removeAll(keys: readonly string[]) {
+        await blobs.removeAll(keys);
+        seen.removed += keys.length;
       },
     };
     const leader = async () => {

@@ -2,7 +2,7 @@ import type { BlobStore } from '@slipway/shared/blobs';
 import type { Fields } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { listSources, removeSource, type SourceOwners, type SourceUses } from '@slipway/source';
+import { listSources, removeSources, type SourceOwners, type SourceUses } from '@slipway/source';
 import type { LeaderTask } from './leader.js';
 import { referencesInRecords } from './source-references.js';
 
@@ -24,7 +24,7 @@ export function sourceCollectionConfig(fields: Fields): SourceCollectionConfig {
 interface SourceCollectionOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  readonly blobs: Pick<BlobStore, 'list' | 'remove'>;
+  readonly blobs: Pick<BlobStore, 'list' | 'removeAll'>;
   readonly uses: SourceUses;
   readonly owners: Pick<SourceOwners, 'forget'>;
   /** A source that nothing refers to stays for so long after its last use. */
@@ -39,6 +39,8 @@ const discoverEveryMs = 24 * hourMs;
 /** Looked for in one round; what is left has its turn in the next. */
 const mostIdle = 5_000;
 const removedAtOnce = 100;
+/** Sources of one batch of removals, which takes two requests to the store. */
+const removedTogether = 50;
 /**
  * A condemned source is removed at once or not at all. A process that was frozen in between leaves it to the leader that looks
  * a minute later, because an upload may be writing it again by then.
@@ -59,6 +61,7 @@ const abandonedMs = 60_000;
  */
 export class SourceCollection implements LeaderTask {
   readonly name = 'collect sources';
+  readonly usesStore = true;
   readonly everyMs = 500;
   readonly #options: SourceCollectionOptions;
   readonly #restMs: number;
@@ -132,10 +135,10 @@ export class SourceCollection implements LeaderTask {
     const { blobs, uses, owners } = this.#options;
     const until = performance.now() + removeWithinMs;
     const gone: string[] = [];
-    for (const digest of condemned) {
-      if (performance.now() > until) break;
-      await removeSource({ blobs, digest });
-      gone.push(digest);
+    for (let at = 0; at < condemned.length && performance.now() < until; at += removedTogether) {
+      const digests = condemned.slice(at, at + removedTogether);
+      await removeSources({ blobs, digests });
+      gone.push(...digests);
     }
     await owners.forget(gone);
     await uses.gone(gone);

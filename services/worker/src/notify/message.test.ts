@@ -26,6 +26,7 @@ const spec = (changes: object = {}): JobSpec =>
   });
 const record = (changes: Partial<JobRecord> = {}): JobRecord => ({
   id,
+  logParts: 0,
   spec: spec(),
   tenant: 'default',
   pool: 'default',

@@ -32,6 +32,8 @@ export const tenant = { name: 'default', weight: 1 };
 export interface Installation {
   readonly store: JobStore;
   readonly blobs: BlobStore;
+  /** The folder of the blob store. */
+  readonly folder: string;
   readonly redis: Redis;
   readonly keys: Keys;
   readonly builds: BuildQueues;
@@ -95,6 +97,7 @@ export async function createInstallation(
   const installation: Installation = {
     store,
     blobs,
+    folder,
     redis,
     keys,
     builds,

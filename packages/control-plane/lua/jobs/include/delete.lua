@@ -7,5 +7,6 @@ local function delete_record(job)
     charge(f[1], -(tonumber(f[2] or '0') or 0))
     drop_shared(f[1], f[3])
   end
+  redis.call('ZREM', keys.logsUnsaved, job.id)
   redis.call('DEL', job.key, keys.log(job.id))
 end

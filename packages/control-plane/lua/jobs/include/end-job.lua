@@ -27,12 +27,14 @@ end_job = function(job, from, to)
   redis.call('HSET', job.key, 'finished_at', whole(now))
   redis.call('HDEL', job.key, 'retry_at', 'parked', 'shares')
   if from == 'queued' and not parked then withdraw(job) else forget_undispatched(job) end
-  redis.call('PEXPIRE', keys.log(job.id), 300000)
+  -- A log that is not stored yet is only here: lua/logs/unsaved.lua.
+  local kept = get(job, 'log_error:' .. get(job, 'attempt')) and 86400000 or 300000
+  redis.call('PEXPIRE', keys.log(job.id), kept)
   local log_bytes = get(job, 'log_bytes')
   if log_bytes then
     redis.call('HDEL', job.key, 'log_bytes')
     redis.call('HINCRBY', job.key, 'stored', '-' .. log_bytes)
-    uncharge_later(tenant, tonumber(log_bytes), 300000)
+    uncharge_later(tenant, tonumber(log_bytes), kept)
   end
   local in_progress = build_in_progress_key(job)
   if redis.call('HGET', in_progress, 'job') == job.id then redis.call('DEL', in_progress) end
