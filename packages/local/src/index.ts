@@ -1,9 +1,13 @@
 export { type BuildkitdHandle, type BuildkitdOptions, startBuildkitd } from './buildkitd.js';
 export { type CertificateAuthority, type CertificateFiles, createAuthority } from './certificates.js';
 export { freePort } from './free-port.js';
+export { type Member, startMember } from './member.js';
 export { mountsIn, unmountIn } from './mounts.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
-export { type RedisHandle, type RedisOptions, startRedis } from './redis.js';
+export { type ClusterOptions, startRedisCluster } from './redis/cluster.js';
+export { type SentinelOptions, startRedisSentinel } from './redis/sentinel.js';
+export { type RedisHandle, type RedisOptions, startRedis } from './redis/server.js';
+export type { RedisNode, RedisTopology } from './redis/topology.js';
 export { type RegistryHandle, type RegistryOptions, startRegistry } from './registry.js';
 export { startMoto } from './s3/moto.js';
 export {

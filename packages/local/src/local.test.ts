@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { startBuildkitd } from './buildkitd.js';
 import { freePort, onFreePort } from './free-port.js';
 import { mountsIn } from './mounts.js';
-import { startRedis } from './redis.js';
+import { startRedis } from './redis/server.js';
 import { startRegistry } from './registry.js';
 import { shippedUsers } from './shipped.js';
 import { temporaryFolder } from './temporary-folder.js';

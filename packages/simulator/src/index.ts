@@ -2,7 +2,6 @@ export { buildDuration } from './builds/duration.js';
 export { lieNames } from './builds/lies.js';
 export type { FaultName, FaultRules } from './faults/faults.js';
 export type { ApiAnswer, ApiCall, ApiCalls } from './fleet/api-calls.js';
-export type { Member } from './fleet/member.js';
 export type { Fleet, FleetOptions, ReplicaOptions } from './fleet/options.js';
 export { startFleet } from './fleet/start-fleet.js';
 export { submitAll } from './fleet/submit.js';

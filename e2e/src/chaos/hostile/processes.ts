@@ -1,4 +1,5 @@
-import type { Fleet, Member } from '@slipway/simulator';
+import type { Member } from '@slipway/local';
+import type { Fleet } from '@slipway/simulator';
 import type { MemoryLimits } from '../../compose/limits.js';
 import { type RssWatch, watchRss } from './watch.js';
 

@@ -1,4 +1,4 @@
-import type { Member } from '@slipway/simulator';
+import type { Member } from '@slipway/local';
 import { type ClockOffset, clockOff, secondsOf } from '../../clock/clock-off.js';
 import { type Arena, inArena } from '../arena.js';
 import { submitLoad, wishes } from '../load.js';

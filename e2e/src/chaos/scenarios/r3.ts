@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Member } from '@slipway/simulator';
+import type { Member } from '@slipway/local';
 import { type Arena, inArena } from '../arena.js';
 import { submitOne } from '../load.js';
 import type { Scenario } from '../scenario.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Member } from '@slipway/simulator';
+import type { Member } from '@slipway/local';
 import { type Arena, inArena } from '../arena.js';
 import { type Refusal, submitLoad, wishes } from '../load.js';
 import type { Scenario } from '../scenario.js';

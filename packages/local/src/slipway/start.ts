@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { EngineName } from '@slipway/shared/contracts';
-import { startRedis } from '../redis.js';
+import { startRedis } from '../redis/server.js';
 import { startRegistry } from '../registry.js';
 import { shippedUsers } from '../shipped.js';
 import { chooseEngine, startEngine } from './engine.js';

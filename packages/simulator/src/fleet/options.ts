@@ -1,7 +1,6 @@
-import type { ShippedUsers } from '@slipway/local';
+import type { Member, ShippedUsers } from '@slipway/local';
 import type { FaultRules } from '../faults/faults.js';
 import type { ApiCalls } from './api-calls.js';
-import type { Member } from './member.js';
 
 /** Options of a simulated replica. */
 export interface ReplicaOptions {

@@ -7,15 +7,17 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import {
+  type Member,
   type ShippedUsers,
   shippedUsers,
+  startMember,
   startProcess,
   startRedis,
   startService,
   temporaryFolder,
 } from '@slipway/local';
 import { type ApiCalls, createApiCalls } from './api-calls.js';
-import { type Member, startMember } from './member.js';
+
 import type { Fleet, FleetOptions, ReplicaOptions } from './options.js';
 
 const redisPrefix = 'slipway';

@@ -1,9 +1,12 @@
-import { onFreePort } from './free-port.js';
-import { tcpAnswers } from './probe.js';
-import { type ProcessHandle, startProcess } from './process.js';
-import { type RedisUsers, shippedRedisArguments } from './shipped.js';
-import { temporaryFolder } from './temporary-folder.js';
-import { requireTool } from './tools.js';
+import { onFreePort } from '../free-port.js';
+import { tcpAnswers } from '../probe.js';
+import { type ProcessHandle, startProcess } from '../process.js';
+import { type RedisUsers, shippedRedisArguments } from '../shipped.js';
+import { temporaryFolder } from '../temporary-folder.js';
+import { requireTool } from '../tools.js';
+
+/** Servers that speak Redis' protocol: that of this machine's distribution, and those of `npm run setup -- --engines=all`. */
+export type RedisProgram = 'redis-server' | 'redis-server-8.2' | 'valkey-server-8.1';
 
 export interface RedisOptions {
   /** Where its data lives. Left out: a temporary folder, removed when it is stopped. */
@@ -11,6 +14,10 @@ export interface RedisOptions {
   readonly port?: number;
   /** Its users. With them it is started as docker-compose.yml starts it; without them there are none and nothing is kept. */
   readonly users?: RedisUsers;
+  /** The server's program. Default: `redis-server`. */
+  readonly program?: RedisProgram;
+  /** Further arguments, which may replace those it is started with otherwise. */
+  readonly settings?: readonly string[];
   readonly logFile?: string;
   /** Aborting it while this gets ready ends it. */
   readonly signal?: AbortSignal;
@@ -28,7 +35,7 @@ export interface RedisHandle extends ProcessHandle {
 
 /** Starts a Redis server on 127.0.0.1 and waits until it answers PING, which it does once it has loaded its data. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisHandle> {
-  const command = requireTool('redis-server');
+  const command = requireTool(options.program ?? 'redis-server');
   const temporary = options.dir === undefined ? await temporaryFolder() : undefined;
   const dir = options.dir ?? temporary?.path ?? '';
   const { users } = options;
@@ -41,7 +48,16 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisHandl
       const handle = await startProcess({
         name: 'redis',
         command,
-        args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...settings],
+        args: [
+          '--port',
+          String(port),
+          '--bind',
+          '127.0.0.1',
+          '--dir',
+          dir,
+          ...settings,
+          ...(options.settings ?? []),
+        ],
         ready: () => tcpAnswers(port, request, answer),
         ...(options.logFile && { logFile: options.logFile }),
         ...(options.signal && { signal: options.signal }),

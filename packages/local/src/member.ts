@@ -1,6 +1,6 @@
-import type { ProcessExit, ProcessHandle } from '@slipway/local';
+import type { ProcessExit, ProcessHandle } from './process.js';
 
-/** A process of a fleet that can be killed, and started again in the same place. */
+/** A process that can be killed, and started again in the same place. */
 export interface Member {
   readonly name: string;
   readonly url: string;
