@@ -59,7 +59,7 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
 }
 
 /** Returns the steps that start a cluster. */
-export async function clusterPlan(options: PlanOptions & ClusterShape): Promise<TopologyPlan> {
+async function clusterPlan(options: PlanOptions & ClusterShape): Promise<TopologyPlan> {
   const { dir, users, primaries = 3, replicas = 1, nodeTimeoutMs = 2_000 } = options;
   const nodes = await Promise.all(
     numbers(primaries * (1 + replicas)).map(async (number) => {

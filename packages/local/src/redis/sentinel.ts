@@ -61,7 +61,7 @@ export async function startRedisSentinel(options: SentinelOptions = {}): Promise
 }
 
 /** Returns the steps that start a primary with its replicas, then three sentinels. */
-export async function sentinelPlan(options: PlanOptions & SentinelShape): Promise<TopologyPlan> {
+async function sentinelPlan(options: PlanOptions & SentinelShape): Promise<TopologyPlan> {
   const { dir, users, replicas = 2, downAfterMs = 2_000, failoverTimeoutMs = 10_000 } = options;
   const primary = await freePort();
   const servers = await Promise.all(
