@@ -26,6 +26,7 @@ const open = [
   'API_TOKEN',
   'REDIS_PASSWORD',
   'GIT_WORK_DIR',
+  'BLOB_TEMPORARY_DIR',
   'TENANTS_FILE',
   ...['PATH', 'http_proxy', 'https_proxy', 'no_proxy', 'HTTPS_PROXY', 'NO_PROXY'],
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO'],

@@ -1,5 +1,5 @@
 import { shownRedis } from '@slipway/control-plane/cell';
-import { blobStore } from '@slipway/shared/blobs';
+import { type BlobStoreConfig, blobStoreConfig } from '@slipway/shared/blobs';
 import {
   type CommonConfig,
   commonConfig,
@@ -28,12 +28,12 @@ export interface ApiConfig
     PayloadSecrets,
     PayloadBounds,
     AuditConfig,
+    BlobStoreConfig,
     BuildConfig,
     ClientConfig,
     JobsConfig,
     ReplicationConfig,
     TenantsConfig {
-  readonly blobStore: string;
   readonly git: ApiGitConfig;
   /** Addresses that callbacks may go to besides public ones. The workers have the same list. */
   readonly egressAllow: Allowlist;
@@ -57,7 +57,7 @@ export function apiConfig(fields: Fields): ApiConfig {
     ...payloadSecrets(fields),
     ...redisConfig(fields),
     ...replicationConfig(fields),
-    blobStore: blobStore(fields),
+    ...blobStoreConfig(fields),
     egressAllow: egressAllow(fields),
     publicUrl: publicUrl(fields),
     ...tenantsConfig(fields),
@@ -76,6 +76,7 @@ export function shownSettings(config: ApiConfig): Record<string, unknown> {
     ...shownRedis(config),
     redis_wait_replicas: config.redisWaitReplicas,
     blob_store: config.blobStore,
+    blob_store_logs: config.blobStoreLogs,
     max_source_bytes: config.maxSourceBytes,
     unverified_payload_bytes: config.unverifiedPayloadBytes,
     min_free_disk_bytes: config.minFreeDiskBytes,

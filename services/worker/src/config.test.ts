@@ -30,7 +30,7 @@ const bad = {
   WORKER_CONCURRENCY: ['0', '1001'],
 };
 /** Any value is valid: secrets, and a folder that may be missing. */
-const open = ['REDIS_PASSWORD', 'WEBHOOK_SECRET', 'DOCKER_CONFIG'];
+const open = ['REDIS_PASSWORD', 'WEBHOOK_SECRET', 'DOCKER_CONFIG', 'BLOB_TEMPORARY_DIR'];
 
 describeSettings({
   service: 'worker',

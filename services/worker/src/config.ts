@@ -1,5 +1,5 @@
 import { shownRedis } from '@slipway/control-plane/cell';
-import { blobStore } from '@slipway/shared/blobs';
+import { type BlobStoreConfig, blobStoreConfig } from '@slipway/shared/blobs';
 import {
   type CommonConfig,
   commonConfig,
@@ -29,13 +29,13 @@ export interface WorkerConfig
     RedisConfig,
     PayloadSecrets,
     AttemptsConfig,
+    BlobStoreConfig,
     FleetConfig,
     JobsConfig,
     MetricsConfig,
     QueueConfig,
     SourceCollectionConfig,
     WebhookConfig {
-  readonly blobStore: string;
   readonly registries: RegistryConfig;
   readonly retention: RetentionConfig;
   readonly deliveryRetention: DeliveryRetentionConfig;
@@ -58,7 +58,7 @@ export function workerConfig(fields: Fields, env: Env): WorkerConfig {
     ...commonConfig(fields, { port: 8090 }),
     ...payloadSecrets(fields),
     ...redisConfig(fields),
-    blobStore: blobStore(fields),
+    ...blobStoreConfig(fields),
     egressAllow: egressAllow(fields),
     publicUrl: publicUrl(fields),
     ...fleetConfig(fields),
@@ -79,6 +79,7 @@ export function shownSettings(config: WorkerConfig): Record<string, unknown> {
   return {
     ...shownRedis(config),
     blob_store: config.blobStore,
+    blob_store_logs: config.blobStoreLogs,
     builders: config.builders,
     insecure_registries: config.registries.insecureRegistries,
     concurrency: config.concurrency,

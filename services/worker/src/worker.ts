@@ -38,7 +38,9 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     processName: workerName,
   });
   const { redis, keys, now } = cell;
-  const blobs = await openSetting('BLOB_STORE', () => openBlobStore(config.blobStore));
+  const blobs = await openSetting('BLOB_STORE', () =>
+    openBlobStore(config.blobStore, { logs: config.blobStoreLogs, temporaryDir: config.blobTemporaryDir }),
+  );
   const metrics = createMetrics({ registry, maxFunctions: config.metricsFunctions });
   const counts = new MinuteCounts({ now });
   const isolation = new IsolationKey({

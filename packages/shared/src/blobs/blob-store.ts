@@ -80,7 +80,12 @@ export interface BlobStoreDefinition {
   /** Throws an error for a URL of the scheme that is not valid. Its message goes on after `BLOB_STORE`. */
   check(url: URL): void;
   /** Rejects if the store cannot be used. */
-  open(options: { readonly url: URL; readonly minFreeBytes: number }): Promise<BlobStore>;
+  open(options: {
+    readonly url: URL;
+    readonly minFreeBytes: number;
+    /** For scratches of a store that is on no disk. */
+    readonly temporaryDir: string;
+  }): Promise<BlobStore>;
 }
 
 export interface Capacity {
@@ -118,8 +123,9 @@ export interface Scratch {
 
 const keyPattern = /^(?!\.)[A-Za-z0-9._-]+(?:\/(?!\.)[A-Za-z0-9._-]+)*$/;
 
+export const isKey = (key: string): boolean => key.length <= 512 && keyPattern.test(key);
+
 /** Throws a RangeError for a key outside the grammar above. */
 export function checkKey(key: string): void {
-  if (key.length > 512 || !keyPattern.test(key))
-    throw new RangeError(`not a blob key: ${JSON.stringify(key)}`);
+  if (!isKey(key)) throw new RangeError(`not a blob key: ${JSON.stringify(key)}`);
 }

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import type { Adopted, Scratch } from './blob-store.js';
 import type { DiskFloor } from './disk-floor.js';
 import { coded, unlessMissing } from './file-faults.js';
+import { readFully, ScratchFile } from './scratch-file.js';
 
 interface FileScratchOptions {
   readonly handle: FileHandle;
@@ -25,34 +26,26 @@ export class FileScratch implements Scratch {
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #root: string;
-  readonly #floor: DiskFloor | undefined;
-  #bytes = 0;
+  readonly #file: ScratchFile;
   #ended = false;
 
   constructor({ handle, path, root, floor }: FileScratchOptions) {
     this.#handle = handle;
     this.#path = path;
     this.#root = root;
-    this.#floor = floor;
+    this.#file = new ScratchFile({ handle, floor });
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#file.bytes;
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    await this.#floor?.check(this.#bytes + chunk.length);
-    for (let done = 0; done < chunk.length; ) {
-      const { bytesWritten } = await coded(
-        this.#handle.write(chunk, done, chunk.length - done, this.#bytes + done),
-      );
-      done += bytesWritten;
-    }
-    this.#bytes += chunk.length;
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#file.write(chunk);
   }
 
   read(buffer: Uint8Array, position: number): Promise<number> {
-    return readFully(this.#handle, buffer, position);
+    return this.#file.read(buffer, position);
   }
 
   /** Makes the bytes durable, but not yet the file's name. */
@@ -85,9 +78,9 @@ export class FileScratch implements Scratch {
     const other = await unlessMissing(open(path, 'r'));
     if (!other) return undefined;
     try {
-      if ((await other.stat()).size !== this.#bytes) return false;
+      if ((await other.stat()).size !== this.bytes) return false;
       const [ours, theirs] = [Buffer.allocUnsafe(comparedBytes), Buffer.allocUnsafe(comparedBytes)];
-      for (let at = 0; at < this.#bytes; at += comparedBytes) {
+      for (let at = 0; at < this.bytes; at += comparedBytes) {
         const [length] = await Promise.all([this.read(ours, at), readFully(other, theirs, at)]);
         if (ours.compare(theirs, 0, length, 0, length) !== 0) return false;
       }
@@ -116,15 +109,6 @@ export class FileScratch implements Scratch {
     await this.#handle.close();
     // The sweep removes what is left while the folder is away.
     await rm(this.#path, { force: true }).catch(() => undefined);
-  }
-}
-
-/** Reads until the buffer is full or the file ends. */
-export async function readFully(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
-  for (let done = 0; ; ) {
-    const { bytesRead } = await coded(handle.read(buffer, done, buffer.length - done, position + done));
-    done += bytesRead;
-    if (bytesRead === 0 || done === buffer.length) return done;
   }
 }
 

@@ -5,15 +5,18 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readEnv } from '../config/index.js';
-import { blobStoreConformance } from './conformance.js';
+
 import { FileScratch, temporaryName } from './file-scratch.js';
-import { blobStore, openBlobStore } from './index.js';
+import { blobStoreConfig, openBlobStore } from './index.js';
+import { blobStoreConformance } from './testing/index.js';
 
 const create = async () => {
   const directory = await mkdtemp(join(tmpdir(), 'slipway-blobs-'));
+  const store = await openBlobStore(pathToFileURL(directory).href);
   return {
     directory,
-    store: await openBlobStore(pathToFileURL(directory).href),
+    store,
+    interrupt: async () => await (await store.scratch()).write(Buffer.from('half')),
     leftovers: async () => (await readdir(join(directory, '.tmp'))).length,
     dispose: () => rm(directory, { recursive: true, force: true }),
   };
@@ -120,14 +123,14 @@ describe('the file store', () => {
 });
 
 describe('BLOB_STORE', () => {
-  const read = (BLOB_STORE: string) => readEnv({ BLOB_STORE }, blobStore);
+  const read = (BLOB_STORE: string) => readEnv({ BLOB_STORE }, blobStoreConfig);
 
   it('takes a file URL', () => {
-    expect(read('file:///var/lib/slipway')).toBe('file:///var/lib/slipway');
+    expect(read('file:///var/lib/slipway')).toMatchObject({ blobStore: 'file:///var/lib/slipway' });
   });
 
   it.each([
-    ['s3://key:word@bucket/prefix', "BLOB_STORE must be file:///folder, not 's3://…'"],
+    ['ftp://key:word@host/', "BLOB_STORE must be file:///folder or s3://.*, not 'ftp://…'"],
     ['/var/lib/slipway', "not '/var/lib/slipway'"],
     ['file://host/dir', 'BLOB_STORE .*host'],
   ])('refuses %s with a reason', (url, reason) => {

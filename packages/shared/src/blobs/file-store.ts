@@ -14,7 +14,8 @@ import {
 } from './blob-store.js';
 import { DiskFloor, diskSpace } from './disk-floor.js';
 import { coded, found, unlessMissing } from './file-faults.js';
-import { FileScratch, FolderSyncs, readFully, temporaryName, writerIsGone } from './file-scratch.js';
+import { FileScratch, FolderSyncs, temporaryName, writerIsGone } from './file-scratch.js';
+import { readFully } from './scratch-file.js';
 
 const day = 24 * 60 * 60 * 1000;
 const listedAtOnce = 1_000;

@@ -80,7 +80,8 @@ export const badRedisSettings: BadSettings = {
   REDIS_KEY_FILE: [noFile],
   EGRESS_ALLOW: ['not a network'],
   PUBLIC_URL: ['slipway.example', 'https://a:b@slipway.example'],
-  BLOB_STORE: ['', 's3://x', '/var/lib/slipway', 'file://elsewhere/blobs'],
+  BLOB_STORE: ['', 's3://bucket', '/var/lib/slipway', 'file://elsewhere/blobs'],
+  BLOB_STORE_LOGS: ['logs', 's3://key:word@bucket?region=eu-central-1'],
 };
 
 interface SettingsOptions {

@@ -30,7 +30,10 @@ export async function openSources({ cell, config, registry, logger, cleanups }: 
   const { redis, keys, now, faults } = cell;
   const { maxSourceBytes: maxBytes, maxSourceFiles: maxFiles, egressAllow } = config;
   const blobs = await openSetting('BLOB_STORE', () =>
-    openBlobStore(config.blobStore, { minFreeBytes: config.minFreeDiskBytes }),
+    openBlobStore(config.blobStore, {
+      ...{ logs: config.blobStoreLogs, temporaryDir: config.blobTemporaryDir },
+      minFreeBytes: config.minFreeDiskBytes,
+    }),
   );
   measureBlobStore({ registry, capacity: blobs.capacity });
   const uses = new SourceUses({ redis, keys });

@@ -54,6 +54,8 @@ export async function startApi(
     redisWaitReplicas: 0,
     redisPrefix: `api-test-${port}-${Date.now()}`,
     blobStore: `file://${blobs}`,
+    blobStoreLogs: undefined,
+    blobTemporaryDir: '/tmp',
     payloadSecret: new Secret('payload'),
     previousPayloadSecrets: [],
     cancelOnDisconnect: true,

@@ -163,6 +163,8 @@ async function startWorker(options: {
     redisPrefix: options.redisPrefix,
     egressAllow: parseAllowlist('127.0.0.0/8'),
     blobStore: `file://${options.folder}`,
+    blobStoreLogs: undefined,
+    blobTemporaryDir: '/tmp',
     payloadSecret: new Secret(payloadSecret),
     previousPayloadSecrets: [],
     webhookSecret: undefined,

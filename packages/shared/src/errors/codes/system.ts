@@ -113,7 +113,7 @@ export const systemErrors = {
     'system',
     'backoff',
     503,
-    'The blob was replaced or removed while it was read',
+    'The blob changed while it was read or sent',
     'Try again at once.',
   ),
   record_unreadable: row(

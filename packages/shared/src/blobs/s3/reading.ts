@@ -1,0 +1,104 @@
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bucket } from './bucket.js';
+import { faultOf, isMissing, S3Fault } from './faults.js';
+
+/** Names a version of an object. */
+export interface Version {
+  readonly key: string;
+  readonly etag: string;
+}
+
+interface Wanted {
+  readonly start: number;
+  readonly end: number;
+  readonly signal: AbortSignal;
+  /** The body of an answer from `start` on, if there is one. */
+  readonly body?: Readable;
+}
+
+/** Connections in a row that may end without a byte. */
+const mostFailures = 4;
+
+/**
+ * Yields the bytes from `start` up to `end` of one version. Continues on a new connection where one was cut. Throws `storage_changed`
+ * if the object has another version then.
+ */
+export async function* readVersion(
+  bucket: Bucket,
+  { key, etag }: Version,
+  { start, end, signal, body: first }: Wanted,
+): AsyncGenerator<Uint8Array, void> {
+  const ask = async (at: number) => {
+    const Range = `bytes=${at}-${end - 1}`;
+    const wanted = { ...bucket.object(key), IfMatch: etag, Range };
+    return (await bucket.s3.getObject(wanted, { abortSignal: signal })).Body as Readable;
+  };
+  let body = first;
+  let failures = 0;
+  for (let at = start; at < end; ) {
+    body ??= await ask(at);
+    try {
+      for await (const chunk of body) {
+        at += (chunk as Uint8Array).length;
+        failures = 0;
+        yield chunk;
+      }
+      if (at < end) throw new Error('the connection ended early');
+    } catch (error) {
+      if (signal.aborted || ++failures > mostFailures) throw faultOf(error, 'GetObject');
+      await sleep(50 * 2 ** failures, undefined, { signal });
+    } finally {
+      body.destroy();
+    }
+    body = undefined;
+  }
+}
+
+/** Returns a stream of an object's bytes; undefined if it is missing. */
+export async function streamObject(
+  bucket: Bucket,
+  key: string,
+  { start = 0, end }: { readonly start?: number | undefined; readonly end?: number | undefined },
+): Promise<Readable | undefined> {
+  const stop = new AbortController();
+  const whole = start === 0 && end === undefined;
+  const Range = `bytes=${start}-${end === undefined ? '' : end - 1}`;
+  const wanted = { ...bucket.object(key), ...(!whole && { Range }) };
+  try {
+    const {
+      Body,
+      ContentLength = 0,
+      ETag = '',
+    } = await bucket.s3.getObject(wanted, {
+      abortSignal: stop.signal,
+    });
+    const body = Body as Readable;
+    const bytes = { start, end: start + ContentLength, signal: stop.signal, body };
+    return readableOf(readVersion(bucket, { key, etag: ETag }, bytes), () => {
+      stop.abort();
+      body.destroy();
+    });
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    // The range begins at or after the end.
+    if (error instanceof S3Fault && error.status === 416) return Readable.from([]);
+    throw error;
+  }
+}
+
+/** Returns a stream that, unlike `Readable.from`, does not wait for a pending chunk when it is destroyed. */
+function readableOf(chunks: AsyncGenerator<Uint8Array, void>, stop: () => void): Readable {
+  return new Readable({
+    read() {
+      chunks.next().then(
+        ({ done, value }) => this.push(done ? null : value),
+        (error) => this.destroy(error),
+      );
+    },
+    destroy(error, done) {
+      stop();
+      done(error);
+    },
+  });
+}

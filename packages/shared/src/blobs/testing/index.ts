@@ -1,0 +1,1 @@
+export { blobStoreConformance, type TestedStore } from './conformance.js';
