@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JobStore } from '@slipway/control-plane/jobs';
 import { TemplateStore } from '@slipway/control-plane/templates';
-import { startRedis } from '@slipway/local';
+import { type RedisTopology, startRedis, startRedisCluster } from '@slipway/local';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
-import { connectRedis, redisKeys } from '@slipway/shared/redis';
+import { connectRedis, primaryFinder, redisKeys } from '@slipway/shared/redis';
 import { createSourceStore, packFiles, SourceOwners, SourceUses } from '@slipway/source';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SourceCollection } from './source-collection.js';
@@ -32,19 +32,23 @@ afterAll(() => server.stop());
 
 let prefixes = 0;
 
-async function setUp() {
+interface Place {
+  readonly url: string;
+  readonly prefix: string;
+  /** Default: `request`. */
+  readonly mode?: 'request' | 'patient';
+}
+
+const newPrefix = () => `collection-${process.pid}-${++prefixes}`;
+
+async function setUp({ url, prefix, mode = 'request' }: Place = { url: server.url, prefix: newPrefix() }) {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-collection-'));
   cleanups.push(() => rmSync(folder, { recursive: true }));
   const owned = new Cleanups();
   cleanups.push(() => owned.run(logger));
-  const redis = connectRedis({
-    url: server.url,
-    name: 'test',
-    logger,
-    cleanups: owned,
-    mode: 'request',
-  });
-  const keys = redisKeys(`collection-${process.pid}-${++prefixes}`);
+  const finder = primaryFinder({ url, prefix, logger });
+  const redis = connectRedis({ url, finder, name: 'test', logger, cleanups: owned, mode });
+  const keys = redisKeys(prefix);
   const blobs = await openBlobStore(`file://${folder}`);
   const uses = new SourceUses({ redis, keys });
   const owners = new SourceOwners({ redis, keys });
@@ -248,5 +252,74 @@ describe('the collection of sources', () => {
       expect(step).toBeLessThan(1_000);
       await last.run();
     }
+  });
+});
+
+/** Counts the rounds of a collection, which each begin with this question. */
+class CountedUses extends SourceUses {
+  rounds = 0;
+
+  override idle(...args: Parameters<SourceUses['idle']>): ReturnType<SourceUses['idle']> {
+    this.rounds++;
+    return super.idle(...args);
+  }
+}
+
+describe('the collection of sources on a Redis Cluster', () => {
+  let cluster: RedisTopology;
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+  });
+  afterAll(() => cluster?.stop());
+
+  /** Returns a prefix for each of the three primaries, with the keys there. */
+  async function prefixOfEachPrimary(): Promise<string[]> {
+    const found = new Map<number, string>();
+    while (found.size < 3) {
+      const prefix = newPrefix();
+      found.set((await cluster.primaryOf(`{${prefix}}:x`)).port, prefix);
+    }
+    return [...found.values()];
+  }
+
+  it('keeps sources in use and removes the others, whichever node has the keys', async () => {
+    for (const prefix of await prefixOfEachPrimary()) {
+      const { collection, upload, submit, collect, stored } = await setUp({ url: cluster.url, prefix });
+      const [used, unused] = await Promise.all(['used', 'unused'].map(upload));
+      if (!used || !unused) throw new Error('not stored');
+      await submit(used);
+      await collect(collection(0));
+      expect(stored(), prefix).toEqual(names(used));
+    }
+  });
+
+  it('removes nothing in a round in which another node becomes the primary', async () => {
+    const prefix = newPrefix();
+    const test = await setUp({ url: cluster.url, prefix, mode: 'patient' });
+    const { redis, keys, blobs, owners, upload, submit, stored } = test;
+    const [used, unused] = await Promise.all(['used', 'unused'].map(upload));
+    if (!used || !unused) throw new Error('not stored');
+    await submit(used);
+    const uses = new CountedUses({ redis, keys });
+    const collector = new SourceCollection({
+      ...{ redis, keys, blobs, uses, owners, logger },
+      ...{ graceMs: 0, restMs: 0 },
+    });
+    const runUntilRound = async (round: number) => {
+      while (uses.rounds < round) await collector.run();
+    };
+    await runUntilRound(1);
+    const runId = async () => {
+      // A command without a key is not refused by the former primary.
+      await redis.get(keys.base);
+      return /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1];
+    };
+    const before = await runId();
+    await cluster.failover(keys.base);
+    await expect.poll(runId).not.toBe(before);
+    await runUntilRound(2);
+    expect(stored()).toEqual(names(used, unused));
+    await runUntilRound(3);
+    expect(stored()).toEqual(names(used));
   });
 });
