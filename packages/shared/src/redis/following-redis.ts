@@ -35,7 +35,7 @@ export class FollowingRedis extends Redis implements Follower {
     const { finder } = options;
     if (!finder) return;
     finder.join(this);
-    this.on('end', () => finder.leave(this));
+    this.on('end', () => finder.release(this));
   }
 
   override handleReconnection(...[error, item]: Reconnection): void {
@@ -61,6 +61,11 @@ export class FollowingRedis extends Redis implements Follower {
     if (this.status !== 'ready' || performance.now() < this.#soughtAt + againMs) return;
     this.#soughtAt = performance.now();
     this.disconnect(true);
+  }
+
+  /** Closes the connection. It opens again when the finder finds a primary. */
+  leave(): void {
+    if (this.status === 'ready' || this.status === 'connect') this.disconnect(true);
   }
 
   /** Leaves a server that is not the primary, also while it connects. */

@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { infrastructureFault, SlipwayError } from '../errors/index.js';
+import { SentinelWatch } from './sentinel-watch.js';
 import type { PrimaryAnswer, RedisTopology } from './topology.js';
 import { nameOf, type RedisServer } from './url.js';
 
@@ -13,37 +14,67 @@ interface FinderOptions {
 
 /** A connection that leaves its server when another one is the primary. */
 export interface Follower {
+  /** Leaves a server that is not the primary. */
   follow(primary: RedisServer): void;
+  /** Leaves its server. */
+  leave(): void;
 }
 
 /** Milliseconds that a server has for its answer. */
 const answerMs = 1_000;
 /** A large cluster has more nodes than need to be asked. */
 const mostAsked = 12;
+/** Limit of the time that a promotion takes. The sentinels give it up later than that, or not at all. */
+const changingMs = 10_000;
+/** Milliseconds until all sentinels know a new primary. */
+const announcedMs = 3_000;
 
 /** Finds the server that takes the writes of a cell. All connections of a process share one, so they search together. */
 export class PrimaryFinder {
   readonly #options: FinderOptions;
   readonly #followers = new Set<Follower>();
+  readonly #watch: SentinelWatch | undefined;
   #learned: readonly RedisServer[] = [];
   #search: Promise<RedisServer> | undefined;
+  #epoch = 0;
+  #changingUntil = Number.NEGATIVE_INFINITY;
+  #announced: { readonly primary: RedisServer; readonly until: number } | undefined;
   #replica: string | undefined;
 
   constructor(options: FinderOptions) {
     this.#options = options;
+    const { topology, connection } = options;
+    if (topology.kind !== 'sentinel') return;
+    this.#watch = new SentinelWatch({
+      ...{ name: topology.name, connection },
+      onChanging: () => {
+        this.#changingUntil = performance.now() + changingMs;
+        for (const follower of this.#followers) follower.leave();
+      },
+      onKept: () => {
+        this.#changingUntil = Number.NEGATIVE_INFINITY;
+      },
+      onChanged: (primary) => {
+        this.#changingUntil = Number.NEGATIVE_INFINITY;
+        this.#announced = { primary, until: performance.now() + announcedMs };
+        this.#tell(primary);
+      },
+    });
   }
 
   get kind(): RedisTopology['kind'] {
     return this.#options.topology.kind;
   }
 
-  /** Calls `follow` of the connection after each search. */
+  /** Tells the connection where the primary is, until it is released. */
   join(follower: Follower): void {
     this.#followers.add(follower);
+    this.#watch?.watch(this.#known());
   }
 
-  leave(follower: Follower): void {
+  release(follower: Follower): void {
     this.#followers.delete(follower);
+    if (this.#followers.size === 0) this.#watch?.watch([]);
   }
 
   /**
@@ -68,14 +99,29 @@ export class PrimaryFinder {
   }
 
   async #ask(): Promise<RedisServer> {
-    const { servers } = this.#options;
-    const known = new Map([...servers, ...this.#learned].map((server) => [nameOf(server), server]));
-    const { primary, others } = await poll([...known.values()].slice(0, mostAsked), (server) =>
-      this.#askOne(server),
+    const now = performance.now();
+    if (now < this.#changingUntil)
+      throw new SlipwayError('redis_unavailable', 'The sentinels promote a replica.');
+    if (this.#announced && now < this.#announced.until) return this.#announced.primary;
+    const known = this.#known();
+    const answer = await poll(known, { epoch: this.#epoch, ask: (server) => this.#askOne(server) });
+    this.#learned = answer.others;
+    this.#epoch = answer.epoch;
+    if (this.#followers.size > 0) this.#watch?.watch(this.#known());
+    this.#tell(answer.primary);
+    return answer.primary;
+  }
+
+  /** Returns the servers to ask. */
+  #known(): RedisServer[] {
+    const all = [...this.#options.servers, ...this.#learned].map(
+      (server) => [nameOf(server), server] as const,
     );
-    this.#learned = others;
+    return [...new Map(all).values()].slice(0, mostAsked);
+  }
+
+  #tell(primary: RedisServer): void {
     for (const follower of this.#followers) follower.follow(primary);
-    return primary;
   }
 
   async #askOne(server: RedisServer): Promise<PrimaryAnswer> {
@@ -93,24 +139,34 @@ export class PrimaryFinder {
     try {
       return await topology.ask(redis, server);
     } catch (error) {
-      throw error instanceof SlipwayError ? error : (reason ?? error);
+      if (error instanceof SlipwayError) throw error;
+      const cause = (reason ?? error) as Error;
+      const fault = infrastructureFault(cause);
+      if (!fault || fault.code === 'redis_unavailable') throw cause;
+      throw new SlipwayError(fault.code, `${nameOf(server)} refused a question (${cause.message}).`, {
+        cause,
+      });
     } finally {
       redis.disconnect();
     }
   }
 }
 
+interface PollOptions {
+  /** The epoch of the last answer. */
+  readonly epoch: number;
+  readonly ask: (server: RedisServer) => Promise<PrimaryAnswer>;
+}
+
 /**
- * Returns the latest answer. It does not wait for all servers if a majority gives the same answer. Rejects if no server gives one.
+ * Returns the latest answer. It does not wait for all servers if a majority gives the same answer. An earlier epoch counts only if no
+ * server has a later one. Rejects if no server gives an answer.
  */
-async function poll(
-  servers: readonly RedisServer[],
-  ask: (server: RedisServer) => Promise<PrimaryAnswer>,
-): Promise<PrimaryAnswer> {
+async function poll(servers: readonly RedisServer[], { epoch, ask }: PollOptions): Promise<PrimaryAnswer> {
   const answers: PrimaryAnswer[] = [];
   const errors: Error[] = [];
   const votes = ({ primary }: PrimaryAnswer) =>
-    answers.filter((answer) => nameOf(answer.primary) === nameOf(primary)).length;
+    answers.filter((answer) => answer.epoch >= epoch && nameOf(answer.primary) === nameOf(primary)).length;
   await new Promise<void>((resolve) => {
     const asked = servers.map(async (server) => {
       try {
@@ -129,10 +185,9 @@ async function poll(
 }
 
 function faultOf(servers: readonly RedisServer[], errors: readonly Error[]): SlipwayError {
-  const [first, ...others] = errors.flatMap((error) => {
-    const fault = error instanceof SlipwayError ? error : infrastructureFault(error);
-    return fault && fault.code !== 'redis_unavailable' ? [fault] : [];
-  });
+  const [first, ...others] = errors.filter(
+    (error) => error instanceof SlipwayError && error.code !== 'redis_unavailable',
+  ) as SlipwayError[];
   if (first && others.every(({ code }) => code === first.code)) return first;
   const [cause] = errors;
   const detail = `No primary was found at ${servers.map(nameOf).join(', ')} (${cause?.message}).`;

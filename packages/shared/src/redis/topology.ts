@@ -12,8 +12,10 @@ export interface PrimaryAnswer {
 }
 
 /** The way to ask the servers of a `REDIS_URL` for the primary. */
-export interface RedisTopology {
-  readonly kind: 'sentinel' | 'cluster';
+export type RedisTopology = Asking &
+  ({ readonly kind: 'sentinel'; readonly name: string } | { readonly kind: 'cluster' });
+
+interface Asking {
   /** Rejects with a `SlipwayError` when the server answers and cannot know the primary. */
   ask(redis: Redis, asked: RedisServer): Promise<PrimaryAnswer>;
 }
@@ -65,7 +67,7 @@ export function clusterTopology(prefix: string): RedisTopology {
 /** Asks a sentinel for the primary of a name. */
 export function sentinelTopology(name: string): RedisTopology {
   return {
-    kind: 'sentinel',
+    ...{ kind: 'sentinel', name },
     async ask(redis, asked) {
       const ask = async (command: 'MASTER' | 'SENTINELS') => await redis.call('SENTINEL', command, name);
       const [primary, sentinels] = await Promise.all([ask('MASTER'), ask('SENTINELS')]).catch(

@@ -23,7 +23,7 @@ export const systemErrors = {
     'backoff',
     503,
     'Redis refuses the user, its password or a command',
-    'Correct the user in REDIS_URL and REDIS_PASSWORD, and give the user the rights of docs/redis-users.acl.',
+    'Correct the user in REDIS_URL and REDIS_PASSWORD (at sentinels REDIS_SENTINEL_USER and REDIS_SENTINEL_PASSWORD), and give it the rights of docs/redis-users.acl.',
   ),
   redis_cluster_node: row(
     'operator',
