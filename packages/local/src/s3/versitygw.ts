@@ -18,6 +18,8 @@ export interface VersitygwOptions extends S3Options {
   /** Where its data lives. Left out: a temporary folder, removed when it is stopped. */
   readonly dir?: string;
   readonly credentials?: S3Credentials;
+  /** More arguments of the program, such as `--readonly`. */
+  readonly args?: readonly string[];
 }
 
 const healthPath = '/healthz';
@@ -41,6 +43,7 @@ export async function startVersitygw(options: VersitygwOptions = {}): Promise<S3
         command,
         args: [
           ...['--port', `127.0.0.1:${port}`, '--health', healthPath, '--quiet', '--keep-alive'],
+          ...(options.args ?? []),
           // Not every file system keeps extended attributes, so the metadata is in files outside the root.
           ...['posix', '--sidecar', sidecar, root],
         ],

@@ -10,7 +10,10 @@ export function withLogs(others: BlobStore, logs: BlobStore): BlobStore {
     scratch: () => others.scratch(),
     async adopt(blobs) {
       const log = blobs.find(({ key }) => isLog(key));
-      if (log) throw new RangeError(`a log is written, not adopted: ${log.key}`);
+      if (log) {
+        for (const { scratch } of blobs) await scratch.discard();
+        throw new RangeError(`a log is written, not adopted: ${log.key}`);
+      }
       return await others.adopt(blobs);
     },
     write: (key, data, options) => of(key).write(key, data, options),

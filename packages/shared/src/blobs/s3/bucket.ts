@@ -4,8 +4,8 @@ import { faultOf } from './faults.js';
 import type { S3Location } from './location.js';
 
 const connectMs = 5_000;
-/** A connection without any byte for so long is given up. */
-const idleMs = 30_000;
+/** Milliseconds without any byte until a connection is closed. */
+const usualIdleMs = 30_000;
 /** Each call, with backoff between: some seconds altogether. */
 const maxAttempts = 5;
 const maxSockets = 256;
@@ -16,7 +16,7 @@ export class Bucket {
   readonly s3: S3;
   #serverDate: string | undefined;
 
-  constructor(location: S3Location) {
+  constructor(location: S3Location, { idleMs = usualIdleMs }: { readonly idleMs?: number | undefined } = {}) {
     this.location = location;
     this.s3 = new S3({
       region: location.region,

@@ -24,7 +24,7 @@ export class S3Fault extends SlipwayError {
 }
 
 /** Codes of errors that S3 names. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
-const named: Readonly<Record<string, ErrorCode>> = {
+const codes: Readonly<Record<string, ErrorCode>> = {
   NoSuchBucket: 'storage_misconfigured',
   PermanentRedirect: 'storage_misconfigured',
   AuthorizationHeaderMalformed: 'storage_misconfigured',
@@ -33,6 +33,8 @@ const named: Readonly<Record<string, ErrorCode>> = {
   XAmzContentChecksumMismatch: 'storage_changed',
   XAmzContentSHA256Mismatch: 'storage_changed',
   RequestTimeTooSkewed: 'storage_clock_skewed',
+  // An unknown access key at versitygw.
+  XAdminUserNotFound: 'storage_unauthorized',
   ExpiredToken: 'storage_unauthorized',
   InvalidToken: 'storage_unauthorized',
   TokenRefreshRequired: 'storage_unauthorized',
@@ -45,20 +47,25 @@ const named: Readonly<Record<string, ErrorCode>> = {
   XMinioStorageFull: 'storage_full',
 };
 
+/** Answers to HEAD have no code, so that the library calls them NotFound. */
+const changed: readonly string[] = ['NoSuchKey', 'NoSuchUpload', 'NotFound'];
+
 /** Returns the fault of a call. Anything that is no answer is an outage, such as a refused or cut connection. */
 export function faultOf(error: unknown, operation: string): Error {
   if (error instanceof SlipwayError || !(error instanceof Error) || error.name === 'AbortError') {
     return error as Error;
   }
   const { name, code, message, $metadata: { httpStatusCode: status, requestId } = {} } = error as ClientError;
-  const reason = name === 'Error' || name === 'TypeError' ? (code ?? message) : name;
+  // Without an answer, the code of the system says more than the name.
+  const named = status === undefined && code !== undefined ? code : name;
+  const reason = named === 'Error' || named === 'TypeError' ? message : named;
   const answer = `${status ?? 'no answer'} ${reason}${requestId === undefined ? '' : ` (request ${requestId})`}`;
   return new S3Fault(codeOfAnswer(status, reason, operation), `${operation}: ${answer}`, { status, reason });
 }
 
 /** Returns the code of an answer, by the error that S3 names, and else by its status. */
 export function codeOfAnswer(status: number | undefined, reason: string, operation: string): ErrorCode {
-  const known = named[reason];
+  const known = codes[reason];
   if (known) return known;
   if (status === undefined || status === 429 || (status >= 500 && status !== 507))
     return 'storage_unavailable';
@@ -66,7 +73,7 @@ export function codeOfAnswer(status: number | undefined, reason: string, operati
   if (status === 401 || status === 403) return 'storage_unauthorized';
   if (status === 404 && operation === 'HeadBucket') return 'storage_misconfigured';
   // The object is not, or no longer, the one that the request names.
-  if ([404, 409, 412, 416].includes(status)) return 'storage_changed';
+  if ([409, 412, 416].includes(status) || changed.includes(reason)) return 'storage_changed';
   return 'storage_misconfigured';
 }
 

@@ -15,6 +15,8 @@ export async function probe(bucket: Bucket): Promise<void> {
   const { s3, location } = bucket;
   const object = { Bucket: location.bucket, Key: `${location.prefix}.slipway-probe/${randomUUID()}` };
   const write = { ...object, Body: content, Metadata: { probe: 'kept' } };
+  // Unlike HEAD, a list says why it is refused.
+  await s3.listObjectsV2({ Bucket: location.bucket, Prefix: location.prefix, MaxKeys: 1 });
   await missingIs404(s3.headObject(object));
   try {
     await s3.putObject({ ...write, IfNoneMatch: '*', ChecksumSHA256: digest.toString('base64') });
@@ -34,9 +36,11 @@ export async function probe(bucket: Bucket): Promise<void> {
     const { Metadata } = await s3.headObject(object);
     if (Metadata?.probe !== 'kept')
       throw new Error('names a store that does not keep the metadata of objects');
-  } finally {
-    await s3.deleteObject(object);
+  } catch (error) {
+    await s3.deleteObject(object).catch(() => undefined);
+    throw error;
   }
+  await s3.deleteObject(object);
 }
 
 /** A user without s3:ListBucket gets 403 for a missing object, as if the user could not read it. */

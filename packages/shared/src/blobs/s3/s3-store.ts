@@ -24,7 +24,7 @@ const pageKeys = 1_000;
 /** Limit of all uploads of this process together. */
 const memoryBytes = 32 * mebibyte;
 const mostConflicts = 10;
-const bucketKnownMs = 60_000;
+const bucketKnownMs = 5_000;
 const outageMs = 60_000;
 
 interface S3StoreOptions {
@@ -36,6 +36,8 @@ interface S3StoreOptions {
   readonly partBytes?: number;
   /** Milliseconds to wait for a store that does not answer at the start. */
   readonly waitMs?: number;
+  /** Milliseconds without any byte until a connection is closed. */
+  readonly idleMs?: number;
 }
 
 /**
@@ -44,7 +46,7 @@ interface S3StoreOptions {
  */
 export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStore> {
   const { location, temporaryDir, minFreeBytes = 0, partBytes = 8 * mebibyte, waitMs = outageMs } = options;
-  const bucket = new Bucket(location);
+  const bucket = new Bucket(location, { idleMs: options.idleMs });
   const { s3 } = bucket;
   const memory = new ByteBudget(Math.max(memoryBytes, partBytes));
   const scratch = await openSpool({ folder: temporaryDir, minFreeBytes });
