@@ -11,7 +11,7 @@ import { completionTree } from './completion/tree.js';
 import { type DemoOptions, demo } from './demo/demo.js';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.js';
 import { builders, steer } from './fleet/builders.js';
-import { queue } from './fleet/queue.js';
+import { holdQueue, queue, type ReleaseOptions, releaseQueue } from './fleet/queue.js';
 import { cancel } from './jobs/cancel.js';
 import { type LogsOptions, logs } from './jobs/logs.js';
 import { type StatusOptions, status } from './jobs/status.js';
@@ -147,6 +147,27 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
       )
       .option('--json', 'print JSON, and errors too')
       .action(async (options: CommonOptions) => onExit(await queue(options, context))),
+  );
+  talks(
+    program
+      .command('hold')
+      .summary('start no more jobs')
+      .description(
+        'Starts no more jobs until `slipway release`. Running builds finish. Needs the scope admin.',
+      )
+      .action(async (options: CommonOptions) => onExit(await holdQueue(options, context))),
+  );
+  talks(
+    program
+      .command('release')
+      .summary('start held jobs again, or cancel those of a backup')
+      .description(
+        'Starts jobs again after a hold. Workers hold all jobs when a backup of Redis was restored. Needs the scope admin.',
+      )
+      .option('--run', 'build the held jobs')
+      .option('--cancel', 'cancel the jobs that may have run since the backup, or that an operator held')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (options: ReleaseOptions) => onExit(await releaseQueue(options, context))),
   );
 
   program

@@ -68,6 +68,10 @@ export interface Client extends BatchCalls, EventCalls, FunctionCalls, TenantCal
   /** `drain`: the builder finishes its builds and receives no more until `resume`. Needs the installation's own token. */
   steerBuilder(options: Call & { id: string; verb: 'drain' | 'resume' }): Promise<Builder>;
   queue(options?: Call): Promise<Queue>;
+  /** Holds all jobs: none starts. Needs the scope `admin`. */
+  holdQueue(options?: Call): Promise<void>;
+  /** Releases held jobs. `cancel`: first cancels those that may have run since a backup. Needs the scope `admin`. */
+  releaseQueue(options: Call & { jobs: 'run' | 'cancel' }): Promise<{ canceled: number }>;
   /** Returns builds and waiting times over time. Replicas are included for tokens with the scope `builders:read`. */
   stats(options?: Call & { query?: StatsQuery }): Promise<Stats>;
   /** Returns the audit log, newest first. Needs the scope `admin`. */
@@ -180,6 +184,12 @@ export function createClient(options: ClientOptions): Client {
     },
     async queue({ signal } = {}) {
       return dataOf(await api.GET('/v1/queue', { ...(signal && { signal }) }));
+    },
+    async holdQueue({ signal } = {}) {
+      await api.POST('/v1/queue/hold', { ...(signal && { signal }) });
+    },
+    async releaseQueue({ jobs, signal }) {
+      return dataOf(await api.POST('/v1/queue/release', { body: { jobs }, ...(signal && { signal }) }));
     },
   };
 }

@@ -621,6 +621,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/queue/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hold all jobs: running builds finish, no new builds start */
+        post: operations["holdQueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/queue/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Release held jobs, or cancel those that may have run since a backup */
+        post: operations["releaseQueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/stats": {
         parameters: {
             query?: never;
@@ -1369,6 +1403,13 @@ export interface components {
              * @description RFC 3339
              */
             since: string;
+        };
+        QueueRelease: {
+            /**
+             * @description `cancel`: first cancels the jobs that were created before `known_at`, or before the hold of an operator
+             * @enum {string}
+             */
+            jobs: "run" | "cancel";
         };
         TenantSettings: {
             /**
@@ -2397,6 +2438,8 @@ export interface components {
             pools: components["schemas"]["QueuePool"][];
             /** @description Registries that jobs wait for, up to 50. A tenant sees only registries that it may push to */
             registries: components["schemas"]["QueueRegistry"][];
+            /** @description Present while no job starts */
+            held?: components["schemas"]["QueueHold"];
         };
         QueuePool: {
             name: string;
@@ -2426,6 +2469,29 @@ export interface components {
              * @description The time at which the circuit opened
              */
             since: string;
+        };
+        QueueHold: {
+            /**
+             * @description `restored`: Redis has gone back in time, probably because a backup was restored
+             * @enum {string}
+             */
+            reason: "restored" | "operator";
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: date-time
+             * @description The time of the restored data, if it is known
+             */
+            redis_at?: string;
+            /**
+             * Format: date-time
+             * @description The newest time that is known: jobs that were created before it may have run since
+             */
+            known_at?: string;
+        };
+        QueueReleased: {
+            /** @description The number of jobs that were canceled */
+            canceled: number;
         };
         Stats: {
             /** @description The length of each point. The last one is not complete yet */
@@ -2723,12 +2789,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "type": "urn:slipway:error:body_incomplete",
-                 *       "title": "The body ended before it was complete",
+                 *       "type": "urn:slipway:error:idempotency_key_invalid",
+                 *       "title": "The Idempotency-Key is not valid",
                  *       "status": 400,
-                 *       "code": "body_incomplete",
-                 *       "detail": "The body ended before it was complete",
-                 *       "remedy": "Send the complete request again.",
+                 *       "code": "idempotency_key_invalid",
+                 *       "detail": "The Idempotency-Key is not valid",
+                 *       "remedy": "Send 1 to 255 visible ASCII characters, such as a UUID.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */
@@ -4813,6 +4879,87 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    holdQueue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Jobs are held */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for another request before */
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    releaseQueue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueRelease"];
+            };
+        };
+        responses: {
+            /** @description Jobs start again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueReleased"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `jobs_not_held`: Jobs are not held */
+            409: components["responses"]["Conflict"];
+            /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records */
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };

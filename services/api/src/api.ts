@@ -12,6 +12,7 @@ import { openAuditLog } from './audit/log.js';
 import { type ApiConfig, shownSettings } from './config.js';
 import { apiEndpoints } from './endpoints.js';
 import { createFleet } from './fleet/create-fleet.js';
+import { HoldWatch } from './fleet/watch-hold.js';
 import { createApp } from './http/create-app.js';
 import { createJobs } from './jobs/create-jobs.js';
 import { ReplicatedWrites } from './replication/replicated-writes.js';
@@ -36,6 +37,7 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
   const sources = await openSources({ cell, config, registry, logger, cleanups });
   const jobs = createJobs({ cell, config, tracing, logger });
   const fleet = createFleet({ cell, store: jobs.store, registry });
+  const holdWatch = new HoldWatch({ hold: fleet.hold, logger });
   const webhooks = createWebhooks({ cell, config });
   const tenants = await openTenants({ cell, config, webhooks: webhooks.webhooks, logger });
   const { redisWaitReplicas } = config;
@@ -69,7 +71,7 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
       if (stopping.signal.aborted) throw new SlipwayError('draining');
       await cell.ready();
     },
-    warnings: () => [...cell.warnings(), ...replicated.warnings()],
+    warnings: () => [...cell.warnings(), ...replicated.warnings(), ...holdWatch.warnings()],
     create(listen, health) {
       const app = createApp({
         ...{
@@ -100,5 +102,13 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
       });
     },
   });
-  return [...servers, ...cell.components, ...tenants.components, audit, jobs.watcher, sources.sweeper];
+  return [
+    ...servers,
+    ...cell.components,
+    ...tenants.components,
+    holdWatch,
+    audit,
+    jobs.watcher,
+    sources.sweeper,
+  ];
 }

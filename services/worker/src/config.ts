@@ -17,6 +17,7 @@ import { type AttemptsConfig, attemptsConfig } from './attempts/deps.js';
 import { type QueueConfig, queueConfig } from './dispatch/consumer.js';
 import { type JobsConfig, jobsConfig } from './dispatch/create-jobs.js';
 import { type FleetConfig, fleetConfig } from './fleet/builders.js';
+import { type HoldConfig, holdConfig } from './hold/time-marks.js';
 import { type RegistryConfig, registryConfig } from './join/registry.js';
 import { type DeliveryRetentionConfig, deliveryRetentionConfig } from './leader/delivery-retention.js';
 import { type RetentionConfig, retentionConfig } from './leader/retention.js';
@@ -31,6 +32,7 @@ export interface WorkerConfig
     AttemptsConfig,
     BlobStoreConfig,
     FleetConfig,
+    HoldConfig,
     JobsConfig,
     MetricsConfig,
     QueueConfig,
@@ -64,6 +66,7 @@ export function workerConfig(fields: Fields, env: Env): WorkerConfig {
     ...fleetConfig(fields),
     ...queueConfig(fields),
     ...jobsConfig(fields),
+    ...holdConfig(fields),
     ...attemptsConfig(fields),
     registries: registryConfig(fields, env),
     retention: retentionConfig(fields),

@@ -22,6 +22,7 @@ import { Interruptions } from './attempts/interruptions.js';
 import { shownSettings, type WorkerConfig } from './config.js';
 import { createJobs } from './dispatch/create-jobs.js';
 import { createFleet } from './fleet/create-fleet.js';
+import { TimeMarks } from './hold/time-marks.js';
 import { IsolationKey } from './isolation/isolation-key.js';
 import { createLeader } from './leader/create-leader.js';
 import { createMetrics } from './metrics.js';
@@ -47,7 +48,9 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     ...{ redis, keys, logger },
     sealingKey: deriveKeys(config, 'isolation key'),
   });
-  const jobs = createJobs({ cell, config, logger });
+  const { redisPrefix: prefix, redisLossToleranceMs } = config;
+  const timeMarks = new TimeMarks({ redis, keys, prefix, blobs, redisLossToleranceMs, logger });
+  const jobs = createJobs({ cell, config, logger, leastMark: () => timeMarks.leastMark() });
   const subscriber = cell.connect('subscriber');
   const interruptions = new Interruptions({ store: jobs.store, subscriber, keys, logger });
   const fleet = createFleet({ cell, config, interruptions, subscriber, metrics, logger, cleanups });
@@ -63,8 +66,8 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     cleanups,
   });
   const shared = { cell, config, jobs, fleet, blobs, isolation, counts, metrics, logger };
-  const builds = createBuilds({ ...shared, interruptions, tracing });
-  const leader = createLeader({ ...shared, webhooks });
+  const builds = createBuilds({ ...shared, interruptions, timeMarks, tracing });
+  const leader = createLeader({ ...shared, webhooks, timeMarks });
   const stats = new StatsWriter({ counts, store: new StatsStore({ redis, keys }), cleanups, logger });
   logger.info({ worker: workerName, ...shownSettings(config) }, 'starting');
   const servers = serviceServers({
@@ -75,7 +78,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
       await cell.ready();
       await isolation.check();
     },
-    warnings: cell.warnings,
+    warnings: () => [...cell.warnings(), ...timeMarks.warnings()],
     create(listen, health) {
       const app = express().disable('x-powered-by');
       app.use(securityHeaders, health, notFoundHandler, problemHandler(logger));
@@ -85,6 +88,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   return [
     ...servers,
     ...cell.components,
+    timeMarks,
     interruptions,
     ...fleet.components,
     leader,

@@ -1,11 +1,13 @@
 --- @include "jobs/include/lifecycle"
 --- @include "jobs/include/unended"
+--- @include "jobs/include/held"
 -- Decides whether a worker may work on a job. Ends the job when a newer job has pushed to its image or one of its tags (`superseded`), when it has waited too long
 -- (`expired`), when its batch was stopped, or when a cancel was requested. Parks it when its tenant has no room or its registry does not answer. A record of a newer
 -- schema waits for a worker that reads it.
--- Arguments: id, ms that a job may wait.
--- Outcome: {'ok', record, the replica that last built its function or nil, the values that the record lists}, {'wait'} while another job pushes to one of its
+-- Arguments: id, ms that a job may wait, the oldest mark of time at which jobs are not held.
+-- Outcome: {'ok', record, the replica that last built its function or nil, the values that the record lists}, {'wait'} while jobs are held or another job pushes to one of its
 -- references, {'terminal', state}, or {'missing'}, also for a job that is parked.
+if is_held() then return reply({ 'wait' }) end
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 
 -- Nothing is written before `verify`.

@@ -1,7 +1,8 @@
 --- @include "jobs/include/lifecycle"
 --- @include "jobs/include/unended"
+--- @include "jobs/include/held"
 -- Begins an attempt.
--- Arguments: id, token, worker, replica, losses that quarantine, whether the worker has room for a suspect.
+-- Arguments: id, token, worker, replica, losses that quarantine, whether the worker has room for a suspect, the oldest mark of time at which jobs are not held.
 -- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'terminal', state}, or {'missing'}, also when it parked the job.
 --
 -- A lost worker held a record that is still running: its attempt is closed and its token is void. Its slot is not freed: a worker that only lost its connection may
@@ -10,6 +11,7 @@
 verify(job)
 expect('zset', keys.aboard(args.worker), keys.aboard(args.replica))
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
+if is_held() then return reply({ 'wait' }) end
 
 forget_undispatched(job)
 if state == 'running' then

@@ -3,6 +3,7 @@ export { type BatchRecord, toBatch } from './batch-record.js';
 export { BatchStore } from './batch-store.js';
 export { cancelStopped } from './cancel-stopped.js';
 export { Dispatch, type DispatchJob, type QueueChange } from './dispatch.js';
+export { Hold, type HoldState } from './hold.js';
 export type { PartPlan, Tenant } from './identity.js';
 export {
   type AdmitReply,

@@ -62,6 +62,8 @@ interface JobStoreOptions extends TransitionOptions {
   readonly quarantineAfter?: number;
   /** Milliseconds that a job may wait before it ends with `expired`. */
   readonly queueTimeoutMs?: number;
+  /** Returns the oldest mark of time, in ms, that Redis must have for a job to start; see `Hold`. Default: 0. */
+  readonly leastMark?: () => number;
 }
 
 /** The records of jobs. Every change is one atomic transition (see transition.ts). */
@@ -70,6 +72,7 @@ export class JobStore {
   readonly #keys: Keys;
   readonly #quarantineAfter: number;
   readonly #queueTimeoutMs: number;
+  readonly #leastMark: () => number;
   readonly #transition: Transition;
   readonly #tracing: Tracing;
   readonly #faults: RecordFaults;
@@ -84,6 +87,7 @@ export class JobStore {
     this.#keys = keys;
     this.#quarantineAfter = quarantineAfter;
     this.#queueTimeoutMs = queueTimeoutMs;
+    this.#leastMark = options.leastMark ?? (() => 0);
     this.#transition = createTransition(options);
   }
 
@@ -202,7 +206,11 @@ export class JobStore {
 
   /** Decides whether a worker may work on a job. Ends or parks the job when it may not run any more or not yet. */
   async admit(id: string): Promise<AdmitReply> {
-    const reply = await this.#transition(transitions.admit, { id, queue_timeout_ms: this.#queueTimeoutMs });
+    const reply = await this.#transition(transitions.admit, {
+      id,
+      queue_timeout_ms: this.#queueTimeoutMs,
+      least_mark: this.#leastMark(),
+    });
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
     const [record] = await onlyReadable([this.#recordOf(id, reply[1], reply[3])]);
     // The record may become readable: a rollout continues, or an operator repairs it.
@@ -219,6 +227,7 @@ export class JobStore {
       replica,
       max_lost: this.#quarantineAfter,
       takes_suspects: takesSuspects,
+      least_mark: this.#leastMark(),
     };
     const reply = await this.#transition(transitions.start, args);
     if (reply[0] !== 'ok') return { outcome: notStarted(reply) };

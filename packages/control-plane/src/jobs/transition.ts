@@ -59,13 +59,14 @@ export const transitions = {
     values: z.array(z.string()),
     indexes: z.array(z.string()),
   }),
-  admit: script('admit', { ...id, queue_timeout_ms: z.number() }),
+  admit: script('admit', { ...id, queue_timeout_ms: z.number(), least_mark: z.int() }),
   start: script('start', {
     ...held,
     worker: z.string(),
     replica: z.string(),
     max_lost: z.int(),
     takes_suspects: z.boolean(),
+    least_mark: z.int(),
   }),
   place: script('place', { ...held, replica: z.string() }),
   finish: script('finish', {

@@ -94,5 +94,20 @@ export const queueSchema = z
           .meta({ id: 'QueueRegistry' }),
       )
       .describe('Registries that jobs wait for, up to 50. A tenant sees only registries that it may push to'),
+    held: z
+      .object({
+        reason: z
+          .enum(['restored', 'operator'])
+          .describe('`restored`: Redis has gone back in time, probably because a backup was restored'),
+        since: z.iso.datetime(),
+        redis_at: z.iso.datetime().optional().describe('The time of the restored data, if it is known'),
+        known_at: z.iso
+          .datetime()
+          .optional()
+          .describe('The newest time that is known: jobs that were created before it may have run since'),
+      })
+      .meta({ id: 'QueueHold' })
+      .optional()
+      .describe('Present while no job starts'),
   })
   .meta({ id: 'Queue' });

@@ -1,4 +1,4 @@
-import { decodeTime, monotonicFactory } from 'ulid';
+import { decodeTime, encodeTime, monotonicFactory } from 'ulid';
 
 const next = monotonicFactory();
 const ulidLength = 26;
@@ -23,4 +23,11 @@ export function newId(prefix: 'job' | 'batch' | 'wh' | 'tok' | 'pay'): string {
 export function timeOfId(id: string): number {
   const at = id.indexOf('_') + 1;
   return decodeTime(id.slice(at, at + ulidLength).toUpperCase());
+}
+
+const timeLength = 10;
+
+/** Returns the beginning of the ids of a time, in milliseconds since the epoch: ids of that time or later sort after it. */
+export function firstIdOf(prefix: 'job', ms: number): string {
+  return `${prefix}_${encodeTime(ms, timeLength).toLowerCase()}`;
 }

@@ -18,6 +18,10 @@ const patterns = {
   registryParked: 'registry:parked:<host>',
   /** A key that never exists. A process tries to delete it to check that it can write. */
   writeProbe: 'write-probe:<process>',
+  /** Redis' time when a worker last looked, in ms. The blob store has a copy: if Redis is older, it was restored. */
+  timeMark: 'time-mark',
+  /** Hash: why no job starts, since when, and the times of a restored Redis. */
+  hold: 'hold',
   /** A string that the API writes before it waits for replicas: they have every earlier write once they have it. */
   replicationMark: 'replication-mark',
   /** Channel that announces a free slot. */

@@ -1,5 +1,5 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import { type JobStore, listRegistries } from '@slipway/control-plane/jobs';
+import { Hold, type JobStore, listRegistries } from '@slipway/control-plane/jobs';
 import { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { StatsStore } from '@slipway/control-plane/stats';
 import type { Registry } from '@slipway/shared/metrics';
@@ -27,6 +27,7 @@ export function createFleet({ cell, store, registry }: FleetOptions) {
   });
   return {
     replicas,
+    hold: new Hold({ redis, keys }),
     registries: () => listRegistries({ redis, keys, now: now() }),
     stats: new StatsStore({ redis, keys }),
     pools: new KnownPools({ registry: replicas, now: monotonic }),

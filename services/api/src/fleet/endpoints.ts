@@ -1,4 +1,10 @@
-import { type JobStore, type RegistryState, registryOfImage } from '@slipway/control-plane/jobs';
+import {
+  type Hold,
+  type HoldState,
+  type JobStore,
+  type RegistryState,
+  registryOfImage,
+} from '@slipway/control-plane/jobs';
 import {
   fleetCapacity,
   type PoolState,
@@ -14,13 +20,18 @@ import { usesPool } from '../tenants/account.js';
 
 interface FleetDeps {
   readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining'>;
-  readonly store: Pick<JobStore, 'queue'>;
+  readonly store: Pick<JobStore, 'queue' | 'cancel'>;
+  readonly hold: Hold;
   readonly registries: () => Promise<readonly RegistryState[]>;
 }
 
+const releasedSchema = z
+  .object({ canceled: z.int().describe('The number of jobs that were canceled') })
+  .meta({ id: 'QueueReleased' });
+
 const builderListSchema = z.object({ builders: z.array(builderSchema) }).meta({ id: 'BuilderList' });
 
-export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endpoint[] {
+export function fleetEndpoints({ replicas, store, registries, hold }: FleetDeps): Endpoint[] {
   return [
     endpoint(
       {
@@ -58,7 +69,12 @@ export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endp
         errors: [],
       },
       async ({ res }) => {
-        const [pools, list, waited] = await Promise.all([replicas.pools(), replicas.list(), registries()]);
+        const [pools, list, waited, held] = await Promise.all([
+          replicas.pools(),
+          replicas.list(),
+          registries(),
+          hold.get(),
+        ]);
         // Jobs go to the default pool while no replica is known.
         const all = pools.length > 0 ? pools : [{ name: defaultPool, platforms: [] }];
         const seen = all.filter(({ name }) => usesPool(accountOf(res), name));
@@ -69,10 +85,68 @@ export function fleetEndpoints({ replicas, store, registries }: FleetDeps): Endp
           registries: waited
             .filter(({ registry }) => images.includes('*') || hosts.has(registry))
             .map(({ since, ...state }) => ({ ...state, since: new Date(since).toISOString() })),
+          ...(held && { held: showHold(held) }),
         });
       },
     ),
+    endpoint(
+      {
+        id: 'holdQueue',
+        method: 'post',
+        path: '/v1/queue/hold',
+        scope: 'admin',
+        tag: 'Fleet',
+        summary: 'Hold all jobs: running builds finish, no new builds start',
+        answers: { 204: { description: 'Jobs are held' } },
+        errors: [],
+      },
+      async ({ res }) => {
+        await hold.begin();
+        res.status(204).end();
+      },
+    ),
+    endpoint(
+      {
+        id: 'releaseQueue',
+        method: 'post',
+        path: '/v1/queue/release',
+        scope: 'admin',
+        tag: 'Fleet',
+        summary: 'Release held jobs, or cancel those that may have run since a backup',
+        body: z
+          .strictObject({
+            jobs: z
+              .enum(['run', 'cancel'])
+              .describe(
+                '`cancel`: first cancels the jobs that were created before `known_at`, or before the hold of an operator',
+              ),
+          })
+          .meta({ id: 'QueueRelease' }),
+        answers: {
+          200: { description: 'Jobs start again', content: { 'application/json': releasedSchema } },
+        },
+        errors: ['jobs_not_held'],
+      },
+      async ({ body: { jobs }, res }) => {
+        const held = await hold.get();
+        if (!held) throw new SlipwayError('jobs_not_held');
+        const before = held.knownAt ?? held.since;
+        const canceled = jobs === 'cancel' ? await hold.cancelBefore(before, store) : 0;
+        await hold.release();
+        res.json({ canceled });
+      },
+    ),
   ];
+}
+
+function showHold({ reason, since, redisAt, knownAt }: HoldState) {
+  const time = (ms: number) => new Date(ms).toISOString();
+  return {
+    reason,
+    since: time(since),
+    ...(redisAt !== undefined && { redis_at: time(redisAt) }),
+    ...(knownAt !== undefined && { known_at: time(knownAt) }),
+  };
 }
 
 async function showPool(

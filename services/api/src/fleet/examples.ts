@@ -25,6 +25,30 @@ const draining: Example = {
   value: { ...record, draining: true },
 };
 const list: Example = { name: 'BuilderList', summary: 'A fleet of one', value: { builders: [record] } };
+const held: Example = {
+  name: 'HeldQueue',
+  summary: 'A backup of Redis was restored, and no job starts',
+  value: {
+    pools: [],
+    registries: [],
+    held: {
+      reason: 'restored',
+      since: '2026-05-17T09:12:30.004Z',
+      redis_at: '2026-05-17T02:00:03.511Z',
+      known_at: '2026-05-17T08:59:48.020Z',
+    },
+  },
+};
+const release: Example = {
+  name: 'QueueRelease',
+  summary: 'Cancel the jobs of the backup',
+  value: { jobs: 'cancel' },
+};
+const released: Example = {
+  name: 'QueueReleased',
+  summary: 'Jobs start again',
+  value: { canceled: 37 },
+};
 const queue: Example = {
   name: 'Queue',
   summary: 'A busy pool, and a registry that does not answer',
@@ -57,5 +81,6 @@ export const fleetExamples: ResourceExamples = {
   listBuilders: { 200: [list] },
   drainBuilder: { 200: [draining] },
   resumeBuilder: { 200: [resumed] },
-  getQueue: { 200: [queue] },
+  getQueue: { 200: [queue, held] },
+  releaseQueue: { request: [release], 200: [released] },
 };

@@ -10,6 +10,7 @@ import type { WorkerConfig } from '../config.js';
 import { createConsumer } from '../dispatch/consumer.js';
 import type { Jobs } from '../dispatch/create-jobs.js';
 import type { Fleet } from '../fleet/create-fleet.js';
+import type { TimeMarks } from '../hold/time-marks.js';
 import type { IsolationKey } from '../isolation/isolation-key.js';
 import type { WorkerMetrics } from '../metrics.js';
 import { Attempts } from './attempt.js';
@@ -23,6 +24,7 @@ interface BuildsOptions {
   readonly interruptions: Interruptions;
   readonly blobs: BlobStore;
   readonly isolation: IsolationKey;
+  readonly timeMarks: Pick<TimeMarks, 'allowed'>;
   readonly counts: MinuteCounts;
   readonly metrics: WorkerMetrics;
   readonly tracing: Tracing;
@@ -40,7 +42,7 @@ const drainShare = 0.7;
 
 /** Creates the consumers that build jobs, one per pool. */
 export function createBuilds(options: BuildsOptions): Builds {
-  const { cell, config, jobs, fleet, interruptions, blobs, isolation } = options;
+  const { cell, config, jobs, fleet, interruptions, blobs, isolation, timeMarks } = options;
   const { counts, metrics, tracing, logger } = options;
   const { redis, keys, now, processName: workerName } = cell;
   const stopping = new AbortController();
@@ -72,6 +74,8 @@ export function createBuilds(options: BuildsOptions): Builds {
     createConsumer({
       ...{ redis, keys, now, logger, lockDurationMs, stalledIntervalMs, concurrency, pool },
       async handle(jobId) {
+        // BullMQ renews the locks of jobs that wait here.
+        if (!(await timeMarks.allowed(stopping.signal))) return 0;
         const result = await attempts.run(jobId);
         return result.kind === 'again' ? result.delayMs : undefined;
       },

@@ -28,18 +28,20 @@ export function jobsConfig(fields: Fields): JobsConfig {
 interface JobsOptions {
   readonly cell: Cell;
   readonly config: JobsConfig;
+  /** Returns the oldest mark of time that Redis must have for a job to start. */
+  readonly leastMark: () => number;
   readonly logger: Logger;
 }
 
 export type Jobs = ReturnType<typeof createJobs>;
 
 /** Creates the stores of jobs and batches, and the queues of builds. */
-export function createJobs({ cell, config, logger }: JobsOptions) {
+export function createJobs({ cell, config, leastMark, logger }: JobsOptions) {
   const { redis, keys, now, faults } = cell;
   const { quarantineAfter, queueTimeoutMs } = config;
   const builds = createBuildQueues({ redis, keys });
   const dispatch = new Dispatch({ redis, keys, builds, logger });
   const shared = { redis, keys, now, faults, dispatch };
-  const store = new JobStore({ ...shared, quarantineAfter, queueTimeoutMs });
+  const store = new JobStore({ ...shared, quarantineAfter, queueTimeoutMs, leastMark });
   return { store, builds, dispatch, batches: new BatchStore(shared) };
 }

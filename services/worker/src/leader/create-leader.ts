@@ -10,6 +10,7 @@ import type { WorkerConfig } from '../config.js';
 import type { Jobs } from '../dispatch/create-jobs.js';
 import type { Fleet } from '../fleet/create-fleet.js';
 import { HealthMonitor } from '../fleet/health.js';
+import type { TimeMarks } from '../hold/time-marks.js';
 import type { IsolationKey } from '../isolation/isolation-key.js';
 import { measureLeader, type WorkerMetrics } from '../metrics.js';
 import type { Webhooks } from '../notify/create-webhooks.js';
@@ -32,6 +33,7 @@ interface TasksOptions {
   readonly jobs: Jobs;
   readonly fleet: Fleet;
   readonly webhooks: Webhooks;
+  readonly timeMarks: TimeMarks;
   readonly blobs: BlobStore;
   readonly isolation: IsolationKey;
   readonly counts: MinuteCounts;
@@ -49,7 +51,8 @@ export function createLeader(options: TasksOptions): Leader {
 }
 
 function tasksOf(options: TasksOptions): LeaderTask[] {
-  const { cell, config, jobs, fleet, webhooks, blobs, isolation, counts, metrics, logger } = options;
+  const { cell, config, jobs, fleet, webhooks, blobs, isolation, counts, metrics, logger, timeMarks } =
+    options;
   const { redis, keys, now, faults } = cell;
   const { store, builds, batches, dispatch } = jobs;
   const { registry, discovery } = fleet;
@@ -67,6 +70,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
       ...{ store, blobs, now, logger, config: config.retention },
       budget: new RemovalBudget({ redis, keys, of: 'jobs' }),
     }),
+    { name: 'time mark', everyMs: timeMarks.everyMs, run: () => timeMarks.copy() },
     { name: 'deliveries', everyMs: 500, run: () => deliveries.wakeLanes() },
     { name: 'earlier delivery queue', everyMs: 60_000, run: () => removeEarlierQueue({ redis, keys }) },
     new BudgetRetention({ redis, keys, store, blobs, deliveries, logger }),

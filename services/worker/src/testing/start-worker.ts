@@ -174,6 +174,7 @@ async function startWorker(options: {
     builders: parseBuilders(options.builders.join()),
     registries: { insecureRegistries: [], dockerConfig: options.folder, helperEnv: {} },
     concurrency: 20,
+    redisLossToleranceMs: 60_000,
     quarantineAfter: 2,
     queueTimeoutMs: 60_000,
     retention: { days: 30, failedDays: 90, jobs: 100_000 },

@@ -203,6 +203,11 @@ export const requestErrors = {
     'The archive is not a template',
     'Send a folder with a Dockerfile and a template.yml at its root.',
   ),
+  jobs_not_held: user(
+    409,
+    'Jobs are not held',
+    'Nothing needs to be released: `slipway queue` shows whether jobs are held.',
+  ),
   nothing_selected: user(
     422,
     'No function matches the selector',

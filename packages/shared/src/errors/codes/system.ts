@@ -18,6 +18,13 @@ export const systemErrors = {
     'Too few replicas of Redis have the change',
     'Send the request again with the same Idempotency-Key, which finds the job or batch. An operator checks the replicas of Redis (REDIS_WAIT_REPLICAS).',
   ),
+  jobs_held: row(
+    'operator',
+    'never',
+    503,
+    'No job starts, because Redis was restored or an operator holds the queue',
+    'Release the jobs: `slipway release --run` builds them, `--cancel` cancels those that may have run since the backup. See docs/operations/durability.md.',
+  ),
   redis_unauthorized: row(
     'operator',
     'backoff',

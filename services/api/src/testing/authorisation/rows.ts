@@ -103,6 +103,9 @@ export const rows: Readonly<Record<string, Row>> = {
   drainBuilder: own(200, 'replica', { other: [200] }),
   resumeBuilder: own(200, 'replica', { other: [200] }),
   getQueue: all(200),
+  holdQueue: forAdmin(204),
+  // The records of a row are created after a release.
+  releaseQueue: forAdmin(409, { body: () => ({ jobs: 'run' }), admin: [409, 'jobs_not_held'] }),
   getStats: all(200),
   listAudit: forAdmin(200),
   whoami: all(200),
