@@ -10,7 +10,7 @@ const keys = redisKeys('slipway');
 const key = `${keys.base}count`;
 
 /** Opens the connections of one process. */
-async function openProcess({ url }: RedisTopology) {
+async function openProcess({ url }: Pick<RedisTopology, 'url'>) {
   const cleanups = new Cleanups();
   onTestFinished(() => cleanups.run(logger));
   const finder = primaryFinder({ url, prefix: 'slipway', logger });
@@ -78,6 +78,32 @@ function counting({ patient }: Process) {
     return await done;
   };
 }
+
+describe('a cluster announces', () => {
+  let cluster: RedisTopology;
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+  });
+  afterAll(() => cluster?.stop());
+
+  it.each([
+    ['names', 'hostname', '"localhost"'],
+    ['no endpoint, which means the host that was asked', 'unknown-endpoint', '""'],
+    ['addresses', 'ip', '""'],
+  ])('%s', async (_what, kind, name) => {
+    for (const { ask } of cluster.nodes) {
+      await ask(
+        `CONFIG SET cluster-announce-hostname ${name}`,
+        `CONFIG SET cluster-preferred-endpoint-type ${kind}`,
+      );
+    }
+    const [first] = cluster.nodes;
+    // Each node knows the names of the others.
+    if (kind === 'hostname')
+      await expect.poll(() => first?.ask('CLUSTER SLOTS')).not.toMatch(/\r\n127\.0\.0\.1\r\n:/);
+    await useAll(await openProcess({ url: `redis+cluster://localhost:${first?.port}` }));
+  });
+});
 
 describe.each([
   { name: 'a cluster', start: () => startRedisCluster() },

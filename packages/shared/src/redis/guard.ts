@@ -161,10 +161,12 @@ export class RedisGuard implements Component {
     const information = await redis.info();
     const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(information)?.[1];
     const policy = field('maxmemory_policy') ?? 'noeviction';
-    const isClusterNode = field('redis_mode') === 'cluster' || field('cluster_enabled') === '1';
+    // Valkey has another name for it.
+    const mode = field('redis_mode') ?? field('server_mode');
+    const isClusterNode = mode === 'cluster' || field('cluster_enabled') === '1';
     if (isClusterNode && finder?.kind !== 'cluster') {
       this.#setup = new SlipwayError('redis_cluster_node', 'REDIS_URL names a node of a Redis Cluster.');
-    } else if (field('redis_mode') === 'sentinel') {
+    } else if (mode === 'sentinel') {
       this.#setup = new SlipwayError(
         'redis_url_mismatch',
         'REDIS_URL names a sentinel as if it were a Redis server.',
