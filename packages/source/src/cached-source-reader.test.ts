@@ -12,19 +12,20 @@ const packing = { folders: true, dotted: false, metadata: {}, modeBits: 0o644 };
 
 async function make(options: { maxBytes?: number } = {}) {
   const { sources, directory } = await makeSources();
-  const opened: string[] = [];
+  const read: string[] = [];
   const counting: SourceReader = {
     manifest: (digest) => sources.manifest(digest),
-    openTar: (digest) => {
-      opened.push(digest);
-      return sources.openTar(digest);
+    openTar: (digest) => sources.openTar(digest),
+    streamTar: (digest) => {
+      read.push(digest);
+      return sources.streamTar(digest);
     },
   };
   const ingest = async (bytes: number) => {
     const tree = treeOf(bytes);
     return (await sources.ingest(inChunks(pack(tree, { ...packing, order: allPaths(tree) })))).digest;
   };
-  return { sources, directory, ingest, opened, cached: cacheSources({ sources: counting, ...options }) };
+  return { sources, directory, ingest, read, cached: cacheSources({ sources: counting, ...options }) };
 }
 
 const signed = async (sources: SourceReader, digest: string) => {
@@ -43,17 +44,17 @@ describe('cached sources', () => {
   });
 
   it('are read once for concurrent readers', async () => {
-    const { ingest, cached, opened } = await make();
+    const { ingest, cached, read } = await make();
     const digest = await ingest(100);
     await Promise.all(Array.from({ length: 20 }, () => signed(cached, digest)));
-    expect(opened).toEqual([digest]);
+    expect(read).toEqual([digest]);
   });
 
   it('are evicted when the cache is full', async () => {
-    const { ingest, cached, opened } = await make({ maxBytes: 6_000 });
+    const { ingest, cached, read } = await make({ maxBytes: 6_000 });
     const [first, second] = [await ingest(100), await ingest(101)];
     for (const digest of [first, second, first]) await signed(cached, digest);
-    expect(opened).toEqual([first, second, first]);
+    expect(read).toEqual([first, second, first]);
   });
 
   it.each([

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import type { BlobHandle } from '@slipway/shared/blobs';
 import { SlipwayError } from '@slipway/shared/errors';
 import { LRUCache } from 'lru-cache';
+import { entriesLength } from './payload-plan.js';
 import type { SourceManifest, SourceReader } from './source-store.js';
 import { encodeHeader, headerFields, headerLength } from './tar-encoder.js';
-import { padded } from './tar-format.js';
+import { endOfArchive, padded } from './tar-format.js';
 
 interface CacheOptions {
   readonly sources: SourceReader;
@@ -39,6 +41,7 @@ export function cacheSources({
       const kept = await cache.fetch(digest);
       return kept === 'large' ? await sources.manifest(digest) : kept?.manifest;
     },
+    streamTar: (digest) => sources.streamTar(digest),
     async openTar(digest) {
       const kept = await cache.fetch(digest);
       return kept === 'large' ? await sources.openTar(digest) : kept && opened(kept.tar);
@@ -46,26 +49,39 @@ export function cacheSources({
   };
 }
 
+/** The manifest has the length of the tar, so that each is one request. */
 async function load(digest: string, sources: SourceReader, maxBytes: number): Promise<Kept | undefined> {
-  const handle = await sources.openTar(digest);
-  if (!handle) return undefined;
-  try {
-    if (handle.bytes > maxBytes) return 'large';
-    const tar = Buffer.allocUnsafeSlow(handle.bytes);
-    const [manifest, read] = await Promise.all([sources.manifest(digest), handle.read(tar, 0)]);
-    if (!manifest || read !== tar.length) return undefined;
-    if (!fits(manifest, tar)) {
-      throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not match its manifest.`);
-    }
-    return { manifest, tar };
-  } finally {
-    await handle.close();
+  const manifest = await sources.manifest(digest);
+  if (!manifest) return undefined;
+  const bytes = entriesLength(manifest.entries) + endOfArchive.length;
+  if (bytes > maxBytes) return 'large';
+  const stream = await sources.streamTar(digest);
+  if (!stream) return undefined;
+  const tar = await readUpTo(stream, bytes);
+  if (!fits(manifest, tar))
+    throw new SlipwayError('source_damaged', `The stored tar of ${digest} does not match its manifest.`);
+  return { manifest, tar };
+}
+
+/** Returns the bytes of a stream. Stops beyond a limit, so that a damaged blob does not fill memory. */
+async function readUpTo(stream: Readable, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+    if (bytes > maxBytes) break;
   }
+  // A buffer of its own: a slice would keep a whole pool in memory.
+  const whole = Buffer.allocUnsafeSlow(bytes);
+  Buffer.concat(chunks).copy(whole);
+  return whole;
 }
 
 /** Returns true if a tar has exactly the headers and contents of its manifest. */
 function fits(manifest: SourceManifest, tar: Buffer): boolean {
   let start = 0;
+  if (tar.length !== entriesLength(manifest.entries) + endOfArchive.length) return false;
   for (const entry of manifest.entries) {
     const fields = headerFields(entry);
     const header = Buffer.alloc(headerLength(fields));

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { BlobHandle, BlobStore } from '@slipway/shared/blobs';
+import type { BlobHandle, BlobStat, BlobStore } from '@slipway/shared/blobs';
 import { LRUCache } from 'lru-cache';
 import { Collector } from './collector.js';
 import { formatManifest, manifestDigest, parseManifest } from './manifest.js';
@@ -36,17 +36,16 @@ export function createSourceStore({
 }: SourceStoreOptions): SourceStore {
   const found = new LRUCache<string, SourceInfo>({ max: foundAtMost, ttl: foundForMs });
 
-  const stored = async (digest: string): Promise<SourceInfo | undefined> => {
+  const stored = async (digest: string): Promise<Stored | undefined> => {
     const keys = keysOf(digest);
-    const handle = keys && (await blobs.open(keys.manifest));
-    if (!handle) return undefined;
-    const text = await readAndClose(handle, handle.bytes);
+    const text = keys && (await readText(blobs, keys.manifest));
+    if (!keys || text === undefined) return undefined;
     // A damaged source counts as missing: the next upload writes it again.
     if (manifestDigest(text) !== digest) return undefined;
     const { files, bytes, entries } = parseManifest(text);
     const tar = await blobs.stat(keys.tar);
     if (tar?.bytes !== entriesLength(entries) + endOfArchive.length) return undefined;
-    return { digest, files, bytes };
+    return { info: { digest, files, bytes }, tar };
   };
 
   const keep = async ({ buffer, ranges, manifest, keys }: Kept) => {
@@ -63,7 +62,9 @@ export function createSourceStore({
     }
   };
 
-  const holdsSame = async ({ buffer, ranges, keys }: Omit<Kept, 'manifest'>) => {
+  /** Compares the stored tar with an upload. A store that knows the hash of its blob need not send the blob. */
+  const holdsSame = async (tar: BlobStat, { buffer, ranges, keys }: Omit<Kept, 'manifest'>) => {
+    if (tar.sha256 !== undefined) return (await buffer.sha256(ranges)) === tar.sha256;
     const handle = await blobs.open(keys.tar);
     if (!handle) return false;
     try {
@@ -105,8 +106,9 @@ export function createSourceStore({
       // `claim` may ask again while the source is being removed, but the comparison runs once.
       let same: boolean | undefined;
       const isThere = async () => {
-        if ((await stored(digest)) === undefined) return false;
-        same ??= await holdsSame({ buffer, ranges, keys });
+        const there = await stored(digest);
+        if (there === undefined) return false;
+        same ??= await holdsSame(there.tar, { buffer, ranges, keys });
         return same;
       };
       if ((await claims.claim(digest, isThere)) === 'there') return { ...info, created: false, ...rest };
@@ -128,7 +130,7 @@ export function createSourceStore({
   return {
     async find(digest) {
       const known = found.get(digest);
-      const info = known ?? (await stored(digest));
+      const info = known ?? (await stored(digest))?.info;
       if (info === undefined) return undefined;
       if (!(await claims.touch(digest))) {
         found.delete(digest);
@@ -150,19 +152,20 @@ export function createSourceStore({
     },
 
     ...createSourceReader({ blobs }),
-
-    async streamTar(digest): Promise<Readable | undefined> {
-      const keys = keysOf(digest);
-      return keys && (await blobs.stream(keys.tar));
-    },
   };
 }
 
 /** Removes the blobs of sources without references, manifests first; see `SourceUses` for the permitted callers. */
-export async function removeSources({ blobs, digests }: RemoveOptions): Promise<void> {
+export async function removeSources({ blobs, digests, signal }: RemoveOptions): Promise<void> {
   const keys = digests.map(keysFor);
-  await blobs.removeAll(keys.map(({ manifest }) => manifest));
-  await blobs.removeAll(keys.map(({ tar }) => tar));
+  await blobs.removeAll(
+    keys.map(({ manifest }) => manifest),
+    { signal },
+  );
+  await blobs.removeAll(
+    keys.map(({ tar }) => tar),
+    { signal },
+  );
 }
 
 /**
@@ -188,13 +191,18 @@ export function createSourceReader({ blobs }: Pick<SourceStoreOptions, 'blobs'>)
   return {
     async manifest(digest): Promise<SourceManifest | undefined> {
       const keys = keysOf(digest);
-      const handle = keys && (await blobs.open(keys.manifest));
-      return handle && parseManifest(await readAndClose(handle, handle.bytes));
+      const text = keys && (await readText(blobs, keys.manifest));
+      return text === undefined ? undefined : parseManifest(text);
     },
 
     async openTar(digest): Promise<BlobHandle | undefined> {
       const keys = keysOf(digest);
       return keys && (await blobs.open(keys.tar));
+    },
+
+    async streamTar(digest): Promise<Readable | undefined> {
+      const keys = keysOf(digest);
+      return keys && (await blobs.stream(keys.tar));
     },
   };
 }
@@ -202,6 +210,13 @@ export function createSourceReader({ blobs }: Pick<SourceStoreOptions, 'blobs'>)
 interface RemoveOptions {
   readonly blobs: Pick<BlobStore, 'removeAll'>;
   readonly digests: readonly string[];
+  /** Ends the removal, because an upload may write the sources again later. */
+  readonly signal: AbortSignal;
+}
+
+interface Stored {
+  readonly info: SourceInfo;
+  readonly tar: BlobStat;
 }
 
 interface Kept {
@@ -226,11 +241,8 @@ function keysFor(digest: string): Keys {
   return { tar: `${name}.tar`, manifest: `${name}.json` };
 }
 
-async function readAndClose(handle: BlobHandle, bytes: number): Promise<string> {
-  try {
-    const buffer = Buffer.alloc(bytes);
-    return buffer.toString('utf8', 0, await handle.read(buffer, 0));
-  } finally {
-    await handle.close();
-  }
+/** Reads a text with one request. */
+async function readText(blobs: Pick<BlobStore, 'stream'>, key: string): Promise<string | undefined> {
+  const stream = await blobs.stream(key);
+  return stream && Buffer.concat(await stream.toArray()).toString('utf8');
 }

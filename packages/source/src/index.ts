@@ -37,6 +37,7 @@ export type {
   SourceStoreOptions,
 } from './source-store.js';
 export { type SourceClaims, SourceUses } from './source-uses.js';
+export { spoolSources } from './spooled-source-reader.js';
 export { decodeName } from './tar-fields.js';
 export { type TarEntry, TarReader, type TarSink } from './tar-reader.js';
 export { singleTopFolder } from './top-folder.js';

@@ -91,7 +91,7 @@ interface PayloadBeside {
 }
 
 /** The reading part of a source store. */
-export type SourceReader = Pick<SourceStore, 'manifest' | 'openTar'>;
+export type SourceReader = Pick<SourceStore, 'manifest' | 'openTar' | 'streamTar'>;
 
 export interface SourceStoreOptions {
   readonly blobs: BlobStore;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { BlobHandle, BlobStore, Scratch } from '@slipway/shared/blobs';
 
 /** Sources up to this size stay in memory until the finished blob. */
@@ -88,6 +89,14 @@ export class SpillBuffer {
       at += chunk.length;
     }
     return true;
+  }
+
+  /** Returns the SHA-256 of these ranges, in this order, in hex. Nothing may be appended afterwards. */
+  async sha256(ranges: readonly Range[]): Promise<string> {
+    await this.#complete();
+    const hash = createHash('sha256');
+    for await (const chunk of this.#copy(merged(ranges))) hash.update(chunk);
+    return hash.digest('hex');
   }
 
   /** Discards the scratch files that no blob store has adopted. */

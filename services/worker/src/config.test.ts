@@ -22,6 +22,7 @@ const bad = {
   RETENTION_FAILED_DELIVERIES_DAYS: days,
   RETENTION_JOBS: ['0'],
   SOURCE_GRACE_MS: ['59999'],
+  SOURCE_SPOOL_BYTES: ['-1', '1.5'],
   STALLED_INTERVAL_MS: ['499'],
   WEBHOOK_RETRY_SECONDS: ['0', '5,soon'],
   WEBHOOK_SECRET_FILE: ['/nowhere/file'],

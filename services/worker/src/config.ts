@@ -14,6 +14,7 @@ import {
 } from '@slipway/shared/config';
 import { type Allowlist, egressAllow } from '@slipway/shared/egress';
 import { type AttemptsConfig, attemptsConfig } from './attempts/deps.js';
+import { type SourceSpoolConfig, sourceSpoolConfig } from './attempts/source-spool.js';
 import { type QueueConfig, queueConfig } from './dispatch/consumer.js';
 import { type JobsConfig, jobsConfig } from './dispatch/create-jobs.js';
 import { type FleetConfig, fleetConfig } from './fleet/builders.js';
@@ -37,6 +38,7 @@ export interface WorkerConfig
     MetricsConfig,
     QueueConfig,
     SourceCollectionConfig,
+    SourceSpoolConfig,
     WebhookConfig {
   readonly registries: RegistryConfig;
   readonly retention: RetentionConfig;
@@ -72,6 +74,7 @@ export function workerConfig(fields: Fields, env: Env): WorkerConfig {
     retention: retentionConfig(fields),
     deliveryRetention: deliveryRetentionConfig(fields),
     ...sourceCollectionConfig(fields),
+    ...sourceSpoolConfig(fields),
     ...webhookConfig(fields),
     ...metricsConfig(fields),
   };

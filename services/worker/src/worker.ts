@@ -66,7 +66,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     cleanups,
   });
   const shared = { cell, config, jobs, fleet, blobs, isolation, counts, metrics, logger };
-  const builds = createBuilds({ ...shared, interruptions, timeMarks, tracing });
+  const builds = createBuilds({ ...shared, interruptions, timeMarks, tracing, cleanups });
   const leader = createLeader({ ...shared, webhooks, timeMarks });
   const stats = new StatsWriter({ counts, store: new StatsStore({ redis, keys }), cleanups, logger });
   logger.info({ worker: workerName, ...shownSettings(config) }, 'starting');

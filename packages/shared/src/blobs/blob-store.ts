@@ -18,6 +18,8 @@ import type { Readable } from 'node:stream';
  * Any other key is a caller's bug and throws a RangeError.
  */
 export interface BlobStore {
+  /** True if each read is a request over the network. Callers then copy a large blob into a scratch instead of reading it twice. */
+  readonly isRemote?: boolean;
   /**
    * Writes a blob as its bytes arrive, in constant memory. Rejects with the error that `data` threw. With `durable: false` the
    * blob survives the end of the process, but a crash of the machine within seconds may leave the key empty or truncated.
@@ -43,8 +45,11 @@ export interface BlobStore {
   stat(key: string): Promise<BlobStat | undefined>;
   /** Removes a blob. A missing blob is no error. */
   remove(key: string): Promise<void>;
-  /** Removes any number of blobs in batches, in no order. Rejects if one or more could not be removed; the others are gone then. */
-  removeAll(keys: readonly string[]): Promise<void>;
+  /**
+   * Removes any number of blobs in batches, in no order. Rejects if one or more could not be removed; the others are gone then. Sends no
+   * request after the signal is aborted.
+   */
+  removeAll(keys: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<void>;
   /**
    * Lists the keys below a folder (`logs` has `logs/a/1`), unordered, in pages of up to 1,000. Lists a blob once if it exists
    * during the whole listing; a blob that appears or disappears meanwhile may be missing. A missing folder is empty.

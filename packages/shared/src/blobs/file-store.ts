@@ -138,8 +138,11 @@ export async function openFileBlobStore({ directory, floor }: FileStoreOptions):
       await found(rm(pathOf(key)), temporary);
     },
 
-    async removeAll(keys) {
-      for (const path of keys.map(pathOf)) await coded(rm(path, { force: true }));
+    async removeAll(keys, { signal } = {}) {
+      for (const path of keys.map(pathOf)) {
+        signal?.throwIfAborted();
+        await coded(rm(path, { force: true }));
+      }
       // Nothing is removed from a folder that is away.
       await coded(stat(temporary));
     },

@@ -6,6 +6,7 @@ const isLog = (key: string): boolean => key === 'logs' || key.startsWith('logs/'
 export function withLogs(others: BlobStore, logs: BlobStore): BlobStore {
   const of = (key: string): BlobStore => (isLog(key) ? logs : others);
   return {
+    ...(others.isRemote && { isRemote: true }),
     ...(others.capacity && { capacity: others.capacity }),
     scratch: () => others.scratch(),
     async adopt(blobs) {
@@ -22,9 +23,12 @@ export function withLogs(others: BlobStore, logs: BlobStore): BlobStore {
     stat: (key) => of(key).stat(key),
     remove: (key) => of(key).remove(key),
     list: (folder) => of(folder).list(folder),
-    async removeAll(keys) {
-      await logs.removeAll(keys.filter(isLog));
-      await others.removeAll(keys.filter((key) => !isLog(key)));
+    async removeAll(keys, options) {
+      await logs.removeAll(keys.filter(isLog), options);
+      await others.removeAll(
+        keys.filter((key) => !isLog(key)),
+        options,
+      );
     },
     async sweep(options) {
       return (await others.sweep(options)) + (await logs.sweep(options));

@@ -2,10 +2,10 @@ import { setMaxListeners } from 'node:events';
 import type { Cell } from '@slipway/control-plane/cell';
 import type { MinuteCounts } from '@slipway/control-plane/stats';
 import type { BlobStore } from '@slipway/shared/blobs';
-import type { Component } from '@slipway/shared/lifecycle';
+import type { Cleanups, Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Tracing } from '@slipway/shared/tracing';
-import { cacheSources, createSourceReader } from '@slipway/source';
+import { cacheSources } from '@slipway/source';
 import type { WorkerConfig } from '../config.js';
 import { createConsumer } from '../dispatch/consumer.js';
 import type { Jobs } from '../dispatch/create-jobs.js';
@@ -15,6 +15,7 @@ import type { IsolationKey } from '../isolation/isolation-key.js';
 import type { WorkerMetrics } from '../metrics.js';
 import { Attempts } from './attempt.js';
 import type { Interruptions } from './interruptions.js';
+import { readSources } from './source-spool.js';
 
 interface BuildsOptions {
   readonly cell: Cell;
@@ -29,6 +30,7 @@ interface BuildsOptions {
   readonly metrics: WorkerMetrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
+  readonly cleanups: Cleanups;
 }
 
 interface Builds {
@@ -43,7 +45,7 @@ const drainShare = 0.7;
 /** Creates the consumers that build jobs, one per pool. */
 export function createBuilds(options: BuildsOptions): Builds {
   const { cell, config, jobs, fleet, interruptions, blobs, isolation, timeMarks } = options;
-  const { counts, metrics, tracing, logger } = options;
+  const { counts, metrics, tracing, logger, cleanups } = options;
   const { redis, keys, now, processName: workerName } = cell;
   const stopping = new AbortController();
   // Each waiting job listens, so this number is not a leak.
@@ -51,7 +53,7 @@ export function createBuilds(options: BuildsOptions): Builds {
   const attempts = new Attempts({
     ...{ redis, keys, now, blobs, isolation, interruptions, workerName, tracing, metrics, counts, logger },
     store: jobs.store,
-    sources: cacheSources({ sources: createSourceReader({ blobs }) }),
+    sources: cacheSources({ sources: readSources({ blobs, config, cleanups }) }),
     placement: fleet.placement,
     registry: fleet.registry,
     dispatcher: fleet.agent,

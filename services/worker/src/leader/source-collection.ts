@@ -134,10 +134,12 @@ export class SourceCollection implements LeaderTask {
   async #remove(condemned: readonly string[]): Promise<number> {
     const { blobs, uses, owners } = this.#options;
     const until = performance.now() + removeWithinMs;
+    // Another process takes over what was condemned a minute ago: no request may begin later than that.
+    const signal = AbortSignal.timeout(abandonedMs / 2);
     const gone: string[] = [];
     for (let at = 0; at < condemned.length && performance.now() < until; at += removedTogether) {
       const digests = condemned.slice(at, at + removedTogether);
-      await removeSources({ blobs, digests });
+      await removeSources({ blobs, digests, signal });
       gone.push(...digests);
     }
     await owners.forget(gone);

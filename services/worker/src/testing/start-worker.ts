@@ -185,6 +185,7 @@ async function startWorker(options: {
     stalledIntervalMs: 500,
     maxAttempts: 3,
     registryRetryMs: 60_000,
+    sourceSpoolBytes: 1024 * 1024,
     metricsFunctions: 0,
     ...options.changes,
   };

@@ -95,11 +95,14 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
     }
   };
 
-  const removeAll: BlobStore['removeAll'] = async (keys) => {
+  const removeAll: BlobStore['removeAll'] = async (keys, { signal } = {}) => {
     const objects = keys.map((key) => ({ Key: bucket.object(key).Key }));
     for (let at = 0; at < objects.length; at += pageKeys) {
       const Delete = { Objects: objects.slice(at, at + pageKeys), Quiet: true };
-      const { Errors: [refused] = [] } = await s3.deleteObjects({ Bucket: location.bucket, Delete });
+      const { Errors: [refused] = [] } = await s3.deleteObjects(
+        { Bucket: location.bucket, Delete },
+        { ...(signal && { abortSignal: signal }) },
+      );
       if (!refused) continue;
       const { Code: reason = 'unknown' } = refused;
       const status = reason === 'AccessDenied' ? 403 : 500;
@@ -109,6 +112,7 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
   };
 
   return {
+    isRemote: true,
     scratch,
     removeAll,
 
