@@ -24,7 +24,6 @@ const pageKeys = 1_000;
 /** Limit of all uploads of this process together. */
 const memoryBytes = 32 * mebibyte;
 const mostConflicts = 10;
-const bucketKnownMs = 5_000;
 const outageMs = 60_000;
 
 interface S3StoreOptions {
@@ -51,14 +50,6 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
   const memory = new ByteBudget(Math.max(memoryBytes, partBytes));
   const scratch = await openSpool({ folder: temporaryDir, minFreeBytes });
   await afterOutage(waitMs, () => probe(bucket));
-  let bucketSeenAt = performance.now();
-
-  /** Answers to HEAD do not tell a missing bucket from a missing object. */
-  const confirmBucket = async () => {
-    if (performance.now() - bucketSeenAt < bucketKnownMs) return;
-    await s3.headBucket({ Bucket: location.bucket });
-    bucketSeenAt = performance.now();
-  };
 
   const head = async (key: string) => {
     try {
@@ -72,7 +63,8 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
       return { bytes: ContentLength, modified: LastModified ?? new Date(0), etag: ETag, sha256 };
     } catch (error) {
       if (!isMissing(error)) throw error;
-      await confirmBucket();
+      // The answer to HEAD has no code. A missing bucket would turn every source into an unknown one, and fail its jobs.
+      await s3.headBucket({ Bucket: location.bucket });
       return undefined;
     }
   };
