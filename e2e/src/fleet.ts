@@ -1,5 +1,5 @@
 import { type Fleet, type FleetOptions, startFleet } from '@slipway/simulator';
-import { startTestBlobs } from './blobs.js';
+import { startTestBlobs } from './blobs/test-blobs.js';
 
 export interface TestFleet extends Fleet {
   /** The settings of the blob store that its services share. */

@@ -10,7 +10,7 @@ import {
   temporaryFolder,
 } from '@slipway/local';
 import type { EngineName } from '@slipway/shared/contracts';
-import { startTestBlobs } from './blobs.js';
+import { startTestBlobs } from './blobs/test-blobs.js';
 
 export interface StackOptions {
   /** Default 1. */

@@ -21,12 +21,13 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
   R15: { jobs: 60, runs: 1 },
   R16: { jobs: 60, runs: 1 },
   R17: { jobs: 0, runs: 1 },
+  R18: { jobs: 120, runs: 1 },
 };
 
 const named = (...names: readonly string[]) => scenarios.filter(({ name }) => names.includes(name));
 
 /** Scenarios that fail only by what happened, not by how long it took. Other tests may run beside them. */
-export const patientScenarios = named('R12', 'R16', 'R17');
+export const patientScenarios = named('R12', 'R16', 'R17', 'R18');
 
 /** Waits for minutes, as long as the retry schedule says. Other tests may run beside it. */
 export const receiverScenarios = named('R8');

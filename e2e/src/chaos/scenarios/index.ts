@@ -16,6 +16,7 @@ import { r14 } from './r14.js';
 import { r15 } from './r15.js';
 import { r16 } from './r16.js';
 import { r17 } from './r17.js';
+import { r18 } from './r18.js';
 
 export const scenarios: readonly Scenario[] = [
   r1,
@@ -35,4 +36,5 @@ export const scenarios: readonly Scenario[] = [
   r15,
   r16,
   r17,
+  r18,
 ];

@@ -23,10 +23,10 @@ export async function startTestBlobs(): Promise<TestBlobs> {
 }
 
 /** Returns the settings of services whose blobs are in this bucket, through a proxy if `endpoint` names one. */
-function s3Env(
+export function s3Env(
   server: Pick<S3Handle, 'bucket' | 'endpoint' | 'credentials'>,
   { endpoint = server.endpoint } = {},
-): Readonly<Record<string, string>> {
+): Readonly<Record<string, string>> & { readonly BLOB_STORE: string } {
   return {
     BLOB_STORE: s3Url({ bucket: server.bucket, endpoint, prefix: 'blobs' }),
     ...credentialsEnv(server.credentials),
