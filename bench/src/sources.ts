@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { createSourceStore, type SourceStore } from '@slipway/source';
 
-/** Returns the source store of a bench, in its own folder. */
-export async function openSources(folder: string): Promise<SourceStore> {
-  const blobs = await openBlobStore(pathToFileURL(folder).href);
+/** Returns the source store of a bench, in its own folder or at the URL of a store. */
+export async function openSources(place: string): Promise<SourceStore> {
+  const blobs = await openBlobStore(URL.canParse(place) ? place : pathToFileURL(place).href);
   const limits = { maxArchiveBytes: 2 ** 31, maxBytes: 2 ** 31, maxFiles: 100_000, maxRatio: 1000 };
   return createSourceStore({ blobs, limits });
 }

@@ -12,6 +12,22 @@ import { p9 } from './p9.js';
 import { p10 } from './p10.js';
 import { p11 } from './p11.js';
 import { p12 } from './p12.js';
+import { p15 } from './p15.js';
 
 /** All scenarios, in the order they run in. */
-export const scenarios: readonly Scenario[] = [...p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, ingest];
+export const scenarios: readonly Scenario[] = [
+  ...p1,
+  p2,
+  p3,
+  p4,
+  ...p5,
+  p6,
+  p7,
+  p8,
+  p9,
+  p10,
+  p11,
+  p12,
+  p15,
+  ingest,
+];
