@@ -14,6 +14,8 @@ const files = {
   ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),
+  /** Files of `e2e` that run again with their blobs in S3. */
+  stores: testsIn(['batches.test.ts', 'jobs.test.ts', 'secrets-nowhere.test.ts']),
   /** Files that run in namespaces without access to the Internet. */
   system: testsIn(['system', 'generators']),
 };
@@ -49,7 +51,16 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['src/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...Object.values(files).flat()],
+          exclude: [...configDefaults.exclude, ...files.long, ...files.alone, ...files.system],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'stores',
+          include: files.stores,
+          env: { SLIPWAY_TEST_BLOBS: 's3' },
+          sequence: { groupOrder: 4 },
         },
       },
       {

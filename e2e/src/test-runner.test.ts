@@ -12,6 +12,12 @@ interface SuiteResult {
   readonly left: readonly string[];
 }
 
+interface Suite {
+  readonly config: string;
+  readonly projects: readonly string[];
+  readonly repeats?: boolean;
+}
+
 const script = (path: string) => import(pathToFileURL(join(root, 'scripts', path)).href);
 mkdirSync(join(root, '.cache'), { recursive: true });
 // Inside the checkout, where vitest is found.
@@ -89,18 +95,21 @@ test('temporary files that a run leaves are named and removed, and so are those 
 test('each test file belongs to exactly one suite, and CI runs each suite', async () => {
   const { suites } = await script('test/suites.mjs');
   const inSuites: string[] = [];
+  const repeated: string[] = [];
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  for (const { config, projects } of Object.values<{ config: string; projects: string[] }>(suites)) {
+  for (const { config, projects, repeats } of Object.values<Suite>(suites)) {
     const options = ['--config', config, ...projects.map((project) => `--project=${project}`)];
     const listed = execFileSync(process.execPath, [vitest, 'list', '--filesOnly', '--json', ...options], {
       cwd: root,
       encoding: 'utf8',
     });
-    for (const { file } of JSON.parse(listed)) inSuites.push(relative(root, file));
+    for (const { file } of JSON.parse(listed)) (repeats ? repeated : inSuites).push(relative(root, file));
   }
   const tracked = ['ls-files', '--cached', '--others', '--exclude-standard', '--', '*.test.ts', '*.test.mjs'];
   const inCheckout = execFileSync('git', tracked, { cwd: root, encoding: 'utf8' }).trim().split('\n');
   expect(inSuites.sort()).toEqual(inCheckout.sort());
+  expect(repeated).not.toEqual([]);
+  expect(inCheckout).toEqual(expect.arrayContaining(repeated));
   const ci = readFileSync(join(root, '.ci/run'), 'utf8');
   expect(ci).toContain(`scripts/test.mjs ${Object.keys(suites).join(' ')} `);
 });

@@ -1,7 +1,11 @@
-/** The suites by name: a vitest configuration and its projects. Each test file belongs to exactly one suite. */
+/**
+ * The suites by name: a vitest configuration and its projects. Each test file belongs to exactly one suite, and suites with
+ * `repeats` run some files again.
+ */
 export const suites = {
   unit: { config: 'vitest.config.ts', projects: ['unit'] },
   e2e: { config: 'e2e/vitest.config.ts', projects: ['e2e'] },
+  stores: { config: 'e2e/vitest.config.ts', projects: ['stores'], repeats: true },
   engines: { config: 'vitest.config.ts', projects: ['engines'] },
   long: { config: 'e2e/vitest.config.ts', projects: ['long', 'alone'] },
   system: { config: 'e2e/vitest.config.ts', projects: ['system'], needsDocker: true },
