@@ -10,6 +10,7 @@ const files = {
   long: testsIn([
     ...['ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'supply-chain', 'templates'],
     ...['chaos', 'cli/build-options.test.ts', 'cli/checkout.test.ts', 'cli/demo.test.ts'],
+    ...['docs/durability.test.ts'],
     ...['clients/publish-load.test.ts', 'tracing.test.ts'],
   ]),
   /** Each of these files needs the whole machine. */

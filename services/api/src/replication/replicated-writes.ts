@@ -115,8 +115,8 @@ export class ReplicatedWrites {
   }
 
   /**
-   * Looks for the records, writes a mark and waits for replicas, in one pipeline. After a lost connection ioredis repeats a pipeline
-   * only when no part of it was answered: WAIT alone on a new connection would wait for nothing.
+   * Looks for the records, writes a mark and waits for replicas, in one pipeline. Redis promises that WAIT covers the writes of its own
+   * connection. After a lost connection ioredis repeats a pipeline only when no part of it was answered, so the mark is on the same one.
    */
   async #round(ids: readonly string[]): Promise<{ isReplicated: boolean; lost: ReadonlySet<string> }> {
     const { redis, keys, redisWaitReplicas } = this.#options;
