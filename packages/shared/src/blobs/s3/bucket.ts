@@ -60,6 +60,11 @@ export class Bucket {
     return { Bucket: this.location.bucket, Key: `${this.location.prefix}${key}` };
   }
 
+  /** Rejects if the bucket is missing or refused. Unlike an answer to HEAD, an answer to a list says why. */
+  async confirm(): Promise<void> {
+    await this.s3.listObjectsV2({ Bucket: this.location.bucket, Prefix: this.location.prefix, MaxKeys: 1 });
+  }
+
   /** Returns the key of an object below the prefix. */
   keyOf(name: string): string {
     return name.slice(this.location.prefix.length);

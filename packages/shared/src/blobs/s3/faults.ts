@@ -60,18 +60,17 @@ export function faultOf(error: unknown, operation: string): Error {
   const named = status === undefined && code !== undefined ? code : name;
   const reason = named === 'Error' || named === 'TypeError' ? message : named;
   const answer = `${status ?? 'no answer'} ${reason}${requestId === undefined ? '' : ` (request ${requestId})`}`;
-  return new S3Fault(codeOfAnswer(status, reason, operation), `${operation}: ${answer}`, { status, reason });
+  return new S3Fault(codeOfAnswer(status, reason), `${operation}: ${answer}`, { status, reason });
 }
 
 /** Returns the code of an answer, by the error that S3 names, and else by its status. */
-export function codeOfAnswer(status: number | undefined, reason: string, operation: string): ErrorCode {
+export function codeOfAnswer(status: number | undefined, reason: string): ErrorCode {
   const known = codes[reason];
   if (known) return known;
   if (status === undefined || status === 429 || (status >= 500 && status !== 507))
     return 'storage_unavailable';
   if (status === 507) return 'storage_full';
   if (status === 401 || status === 403) return 'storage_unauthorized';
-  if (status === 404 && operation === 'HeadBucket') return 'storage_misconfigured';
   // The object is not, or no longer, the one that the request names.
   if ([409, 412, 416].includes(status) || changed.includes(reason)) return 'storage_changed';
   return 'storage_misconfigured';

@@ -15,8 +15,7 @@ export async function probe(bucket: Bucket): Promise<void> {
   const { s3, location } = bucket;
   const object = { Bucket: location.bucket, Key: `${location.prefix}.slipway-probe/${randomUUID()}` };
   const write = { ...object, Body: content, Metadata: { probe: 'kept' } };
-  // Unlike HEAD, a list says why it is refused.
-  await s3.listObjectsV2({ Bucket: location.bucket, Prefix: location.prefix, MaxKeys: 1 });
+  await bucket.confirm();
   await missingIs404(s3.headObject(object));
   try {
     await s3.putObject({ ...write, IfNoneMatch: '*', ChecksumSHA256: digest.toString('base64') });

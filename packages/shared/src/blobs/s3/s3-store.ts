@@ -64,7 +64,7 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
     } catch (error) {
       if (!isMissing(error)) throw error;
       // The answer to HEAD has no code. A missing bucket would turn every source into an unknown one, and fail its jobs.
-      await s3.headBucket({ Bucket: location.bucket });
+      await bucket.confirm();
       return undefined;
     }
   };
@@ -98,7 +98,7 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
       if (!refused) continue;
       const { Code: reason = 'unknown' } = refused;
       const status = reason === 'AccessDenied' ? 403 : 500;
-      const code = codeOfAnswer(status, reason, 'DeleteObjects');
+      const code = codeOfAnswer(status, reason);
       throw new S3Fault(code, `DeleteObjects: ${reason}`, { status, reason });
     }
   };
