@@ -37,6 +37,8 @@ export interface RedisTopology {
   primaryOf(key: string): Promise<RedisNode>;
   /** Makes one of the key's replicas its primary with `CLUSTER FAILOVER` or `SENTINEL FAILOVER`, again until it is. */
   failover(key: string): Promise<void>;
+  /** Waits until each process takes part again and each replica has the data of its primary. */
+  settled(): Promise<void>;
   /** Stops every process, also frozen ones, and removes the data. */
   stop(): Promise<void>;
 }
@@ -50,7 +52,7 @@ export interface NodePlan {
 }
 
 /** The processes of a step start side by side. `settled` then waits until they know each other. */
-export interface TopologyPlan extends Pick<RedisTopology, 'url'> {
+export interface TopologyPlan extends Pick<RedisTopology, 'url' | 'settled'> {
   readonly steps: readonly { readonly nodes: readonly NodePlan[]; settled(): Promise<void> }[];
 }
 
@@ -95,7 +97,7 @@ export async function startTopology(
       await settled();
     }
     const [nodes = [], sentinels = []] = steps;
-    return { url: plan.url, nodes, sentinels, stop };
+    return { url: plan.url, nodes, sentinels, settled: plan.settled, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -126,7 +128,7 @@ export function serverPlan(
 
 /** A replica that writes its first append-only file refuses to end. Its data are removed anyway. */
 const stopMs = 1_000;
-const settleMs = 30_000;
+const settleMs = 60_000;
 const pollMs = 50;
 
 /** A replica or sentinel may give a planned failover up after this time. */
