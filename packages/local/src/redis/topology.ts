@@ -16,6 +16,8 @@ export interface TopologyOptions {
   readonly settings?: readonly string[];
   /** The folder for the log of each process. Default: no logs. */
   readonly logFolder?: string;
+  /** An empty folder for the data. Left out: a temporary folder, removed when the servers are stopped. */
+  readonly dir?: string;
 }
 
 /** A server or a sentinel. It starts again on the same port, with the same data. */
@@ -39,7 +41,7 @@ export interface RedisTopology {
   failover(key: string): Promise<void>;
   /** Waits until each process takes part again and each replica has the data of its primary. */
   settled(): Promise<void>;
-  /** Stops every process, also frozen ones, and removes the data. */
+  /** Stops every process, also frozen ones, and removes a temporary folder. */
   stop(): Promise<void>;
 }
 
@@ -63,14 +65,14 @@ export interface PlanOptions extends Pick<TopologyOptions, 'users' | 'program' |
 
 /** Starts what a plan describes. Rejects when a part cannot be started; nothing is left running then. */
 export async function startTopology(
-  { users, logFolder }: TopologyOptions,
+  { users, logFolder, dir }: TopologyOptions,
   planIn: (dir: string) => Promise<TopologyPlan>,
 ): Promise<Omit<RedisTopology, 'primaryOf' | 'failover'>> {
-  const data = await temporaryFolder();
+  const temporary = dir === undefined ? await temporaryFolder() : undefined;
   const started: RedisNode[] = [];
   const stop = async () => {
     await Promise.all(started.map((node) => node.stop({ graceMs: stopMs })));
-    await data.remove();
+    await temporary?.remove();
   };
   const begin = async ({ name, port, start }: NodePlan): Promise<RedisNode> => {
     const logFile = logFolder && join(logFolder, `${name.replace(' ', '-')}.log`);
@@ -88,7 +90,7 @@ export async function startTopology(
     return node;
   };
   try {
-    const plan = await planIn(data.path);
+    const plan = await planIn(dir ?? temporary?.path ?? '');
     const steps: RedisNode[][] = [];
     for (const { nodes, settled } of plan.steps) {
       const starts = nodes.map(begin);

@@ -34,9 +34,9 @@ export interface StartedRedis {
 
 export async function startFleetRedis({ folder, users, port, redis }: RedisStart): Promise<StartedRedis> {
   const logs = join(folder, 'logs');
+  const dir = join(folder, 'redis');
+  await mkdir(dir);
   if (redis === undefined) {
-    const dir = join(folder, 'redis');
-    await mkdir(dir);
     const member = await startMember({
       name: 'redis',
       url: `redis://${users.user}:${users.password}@127.0.0.1:${port}`,
@@ -44,7 +44,7 @@ export async function startFleetRedis({ folder, users, port, redis }: RedisStart
     });
     return { member, topology: undefined };
   }
-  const options = { users, logFolder: logs };
+  const options = { users, dir, logFolder: logs };
   const topology =
     redis.topology === 'cluster'
       ? await startRedisCluster({ ...redis, ...options })
@@ -53,7 +53,7 @@ export async function startFleetRedis({ folder, users, port, redis }: RedisStart
 }
 
 /** Returns all servers that hold data as one member, which ends when all have ended. */
-function wholeOf({ url, nodes, sentinels, stop }: RedisTopology): Member {
+function wholeOf({ url, nodes, sentinels, settled, stop }: RedisTopology): Member {
   const first = nodes[0] as Member;
   return {
     ...{ name: 'redis', url },
@@ -72,6 +72,7 @@ function wholeOf({ url, nodes, sentinels, stop }: RedisTopology): Member {
     },
     async start() {
       await Promise.all([...nodes, ...sentinels].map((node) => node.start()));
+      await settled();
     },
     stop,
   };
