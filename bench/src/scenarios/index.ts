@@ -13,6 +13,7 @@ import { p10 } from './p10.js';
 import { p11 } from './p11.js';
 import { p12 } from './p12.js';
 import { p15 } from './p15.js';
+import { p16 } from './p16.js';
 
 /** All scenarios, in the order they run in. */
 export const scenarios: readonly Scenario[] = [
@@ -29,5 +30,6 @@ export const scenarios: readonly Scenario[] = [
   p11,
   p12,
   p15,
+  p16,
   ingest,
 ];
