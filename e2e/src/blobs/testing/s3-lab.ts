@@ -28,6 +28,8 @@ interface OpenOptions {
   readonly query?: string;
   readonly idleMs?: number;
   readonly waitMs?: number;
+  /** Default: the least size that S3 takes. */
+  readonly partBytes?: number;
 }
 
 interface Server extends Pick<S3Handle, 'endpoint' | 'bucket'> {
@@ -39,13 +41,13 @@ export async function openAt(server: Server, options: OpenOptions = {}): Promise
   return await opened(server, options, (url, temporaryDir) => openBlobStore(url, { temporaryDir }));
 }
 
-/** Opens a store that sends parts of the least size, and may give up earlier. */
+/** Opens a store that sends small parts, and may give up earlier. */
 export async function openSmall(server: Server, options: OpenOptions = {}): Promise<OpenedStore> {
-  const { idleMs, waitMs } = options;
+  const { idleMs, waitMs, partBytes = 5 * 1024 * 1024 } = options;
   return await opened(server, options, (url, temporaryDir) =>
     openS3BlobStore({
       location: parseLocation(new URL(url)),
-      ...{ temporaryDir, partBytes: 5 * 1024 * 1024 },
+      ...{ temporaryDir, partBytes },
       ...(idleMs !== undefined && { idleMs }),
       ...(waitMs !== undefined && { waitMs }),
     }),
