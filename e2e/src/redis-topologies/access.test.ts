@@ -45,8 +45,9 @@ it.each(topologies)('$name: the documented users suffice, also across a failover
   const receiver = await startReceiver();
   cleanups.defer('receiver', () => receiver.stop());
   const settings = {
-    ...users.env(topology.url),
+    ...users.env(0),
     ...(await env(topology)),
+    REDIS_URL: topology.url.replace(/\/\/.*@/, '//slipway@'),
   };
   const fleet = await startFleet({
     replicas: [{ slots: 2 }],

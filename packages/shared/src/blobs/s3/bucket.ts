@@ -44,6 +44,19 @@ export class Bucket {
       { step: 'initialize', priority: 'high' },
     );
     this.s3.middlewareStack.add(
+      (next, { commandName = '' }) =>
+        async (args) => {
+          const { headers } = args.request as { readonly headers: Record<string, string> };
+          const checksum = headers['x-amz-checksum-sha256'];
+          // The signature covers the SHA-256 of the body too. The client would compute it a second time.
+          if (checksum && /^(PutObject|UploadPart)Command$/.test(commandName)) {
+            headers['x-amz-content-sha256'] = Buffer.from(checksum, 'base64').toString('hex');
+          }
+          return await next(args);
+        },
+      { step: 'build', priority: 'low' },
+    );
+    this.s3.middlewareStack.add(
       (next) => async (args) => {
         const result = await next(args);
         const { headers } = result.response as { readonly headers?: Readonly<Record<string, string>> };

@@ -55,6 +55,42 @@ export async function* readVersion(
   }
 }
 
+/** A manifest and most small sources fit, so that opening and reading them is one request. */
+const beginningBytes = 64 * 1024;
+
+/** Returns the first bytes of an object, its size and version; undefined if it is missing. */
+export async function readBeginning(
+  bucket: Bucket,
+  key: string,
+): Promise<{ readonly bytes: number; readonly etag: string; readonly beginning: Buffer } | undefined> {
+  try {
+    const {
+      Body,
+      ContentRange,
+      ETag = '',
+    } = await bucket.s3.getObject({
+      ...bucket.object(key),
+      Range: `bytes=0-${beginningBytes - 1}`,
+    });
+    const bytes = Number(/\/(\d+)$/.exec(ContentRange ?? '')?.[1]);
+    const end = Math.min(bytes, beginningBytes);
+    const wanted = { start: 0, end, signal: new AbortController().signal, body: Body as Readable };
+    const beginning = Buffer.alloc(end);
+    let filled = 0;
+    for await (const chunk of readVersion(bucket, { key, etag: ETag }, wanted)) {
+      beginning.set(chunk, filled);
+      filled += chunk.length;
+    }
+    return { bytes, etag: ETag, beginning };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    // An empty object has no ranges.
+    if (error instanceof S3Fault && error.status === 416)
+      return { bytes: 0, etag: '', beginning: Buffer.alloc(0) };
+    throw error;
+  }
+}
+
 /** Returns a stream of an object's bytes; undefined if it is missing. */
 export async function streamObject(
   bucket: Bucket,

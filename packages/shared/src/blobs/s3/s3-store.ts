@@ -13,7 +13,7 @@ import { Bucket } from './bucket.js';
 import { codeOfAnswer, isMissing, metAnotherWriter, S3Fault } from './faults.js';
 import type { S3Location } from './location.js';
 import { probe } from './probe.js';
-import { readVersion, streamObject } from './reading.js';
+import { readBeginning, readVersion, streamObject } from './reading.js';
 import { openSpool, S3Scratch } from './spool.js';
 import { digestField, isLarge, upload } from './upload.js';
 
@@ -140,13 +140,15 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
     },
 
     async open(key): Promise<BlobHandle | undefined> {
-      const found = await head(key);
+      const found = await readBeginning(bucket, key);
       if (!found) return undefined;
       const closed = new AbortController();
       return {
         bytes: found.bytes,
         async read(buffer, position) {
           const end = Math.min(position + buffer.length, found.bytes);
+          if (position >= end) return 0;
+          if (end <= found.beginning.length) return found.beginning.copy(buffer, 0, position, end);
           const wanted = { start: position, end, signal: closed.signal };
           let filled = 0;
           for await (const chunk of readVersion(bucket, { key, etag: found.etag }, wanted)) {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { ByteBudget } from '../byte-budget.js';
 import type { Bucket } from './bucket.js';
@@ -78,7 +78,9 @@ async function sendParts(options: UploadOptions, UploadId: string | undefined): 
       const length = Math.min(size, scratch.bytes - index * size);
       await memory.run(length, async () => {
         const Body = await piece(scratch, index * size, length);
-        const ChecksumSHA256 = createHash('sha256').update(Body).digest('base64');
+        // On another thread, because this one sends the other parts meanwhile.
+        const digest = await webcrypto.subtle.digest('SHA-256', Body);
+        const ChecksumSHA256 = Buffer.from(digest).toString('base64');
         const part = { UploadId, PartNumber: index + 1, ChecksumSHA256 };
         const { ETag } = await bucket.s3.uploadPart(
           { ...bucket.object(key), ...part, Body },
