@@ -1,6 +1,6 @@
 import type { Fields } from '@slipway/shared/config';
 import type { TerminalState } from '@slipway/shared/contracts';
-import { type ErrorCode, errorRow } from '@slipway/shared/errors';
+import { type ErrorCode, errorCodes, errorRow } from '@slipway/shared/errors';
 import { Counter, Gauge, Histogram, type Registry } from '@slipway/shared/metrics';
 import { FunctionNames } from './stats/function-names.js';
 
@@ -36,6 +36,7 @@ export interface WorkerMetrics {
   readonly assembledBytes: Counter;
   readonly replaced: Counter<'code'>;
   readonly placementsRepeated: Counter<'code'>;
+  readonly storageFaults: Counter<'code'>;
   readonly circuits: Counter<'replica' | 'change'>;
   readonly deliveries: Counter<'outcome'>;
   readonly endpointsDisabled: Counter<'reason'>;
@@ -120,6 +121,13 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
     labelNames: ['code'],
     registers,
   });
+  const storageFaults = new Counter({
+    name: 'slipway_storage_faults_total',
+    help: 'Tries of jobs whose source could not be read, and logs that could not be stored, because the blob store was away',
+    labelNames: ['code'],
+    registers,
+  });
+  for (const code of errorCodes.filter((each) => each.startsWith('storage_'))) storageFaults.inc({ code }, 0);
   for (const code of ['builder_unreachable', 'engine_unreachable'] as const)
     placementsRepeated.inc({ code }, 0);
   // So that the first one is an increase.
@@ -153,6 +161,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
       registers,
     }),
     placementsRepeated,
+    storageFaults,
     circuits: new Counter({
       name: 'slipway_circuit_changes_total',
       help: 'Circuits of replicas that opened or closed',

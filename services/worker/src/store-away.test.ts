@@ -22,7 +22,7 @@ function takeStore(): () => void {
 }
 
 it('a job whose source cannot be read waits in the queue without an attempt, and is built when the store is back', async () => {
-  await installation.startWorker([replica.url]);
+  const worker = await installation.startWorker([replica.url]);
   const bringBack = takeStore();
   const id = await installation.submit();
   // The queue holds it for its next try.
@@ -30,6 +30,8 @@ it('a job whose source cannot be read waits in the queue without an attempt, and
   const waits = () => installation.redis.zcard(`${installation.keys.bullPrefix}:builds:delayed`);
   await expect.poll(waits).toBe(1);
   expect(await installation.job(id)).toMatchObject({ state: 'queued', attempts: [] });
+  const metrics = await (await fetch(`${worker.url}/metrics`)).text();
+  expect(metrics).toMatch(/^slipway_storage_faults_total\{code="storage_unavailable"\} [1-9]/m);
   bringBack();
   const job = await installation.ended(id);
   expect(job).toMatchObject({ state: 'succeeded' });

@@ -65,21 +65,24 @@ interface SweeperOptions {
 }
 
 const everyMs = 24 * 3600 * 1_000;
+const retryMs = 10 * 60_000;
 
-/** Removes the remains of uploads and fetches whose process died, at start and once a day. */
+/** Removes the remains of uploads and fetches whose process died, at start and once a day, and soon again if the store is away. */
 function createSweeper({ blobs, git, logger }: SweeperOptions): Component {
   return {
     name: 'sweeper',
     async run(signal) {
       while (!signal.aborted) {
+        let waitMs = everyMs;
         try {
           await git.sweep();
           const removed = await blobs.sweep();
           if (removed > 0) logger.info({ removed }, 'removed remains of interrupted uploads');
         } catch (error) {
           logger.warn({ err: error }, 'could not remove remains of interrupted uploads');
+          waitMs = retryMs;
         }
-        await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+        await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       }
     },
   };

@@ -3,7 +3,7 @@ import { type LogWriter, noteSavedLog, noteUnsavedLog, saveLostLog } from '@slip
 import type { AttemptDeps } from './deps.js';
 import { asSlipwayError } from './prepare.js';
 
-type Deps = Pick<AttemptDeps, 'redis' | 'keys' | 'blobs' | 'tracing' | 'logger'>;
+type Deps = Pick<AttemptDeps, 'redis' | 'keys' | 'blobs' | 'metrics' | 'tracing' | 'logger'>;
 type Owner = Pick<JobRecord, 'id' | 'attempt' | 'logParts'>;
 
 /** Stores the logs of attempts. A log that cannot be stored never fails a job: the record names the fault, and the leader tries again. */
@@ -41,8 +41,9 @@ export class AttemptLogs {
   }
 
   async #unsaved(log: { readonly jobId: string; readonly attempt: number }, error: unknown): Promise<void> {
-    const { redis, keys, logger } = this.#deps;
+    const { redis, keys, metrics, logger } = this.#deps;
     const { code } = asSlipwayError(error);
+    metrics.storageFaults.inc({ code });
     logger.error({ err: error, job_id: log.jobId, attempt: log.attempt, code }, 'log not kept');
     try {
       await noteUnsavedLog({ redis, keys }, { ...log, code });

@@ -76,7 +76,8 @@ export class Attempts {
 
   /** The job waits in the queue, without an attempt, until the blob store answers. */
   #waitForStore({ id }: JobRecord, { code, message: detail }: SlipwayError): AttemptResult {
-    const { logger, random } = this.#deps;
+    const { logger, metrics, random } = this.#deps;
+    metrics.storageFaults.inc({ code });
     const now = performance.now();
     if (now - this.#storeWarnedAt > storeWarnMs) {
       this.#storeWarnedAt = now;

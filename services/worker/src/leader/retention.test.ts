@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BatchStore, JobStore } from '@slipway/control-plane/jobs';
-import { logBlobKey } from '@slipway/control-plane/logs';
+import { logBlobKey, logKeys } from '@slipway/control-plane/logs';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { jobSpecSchema } from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
@@ -49,6 +49,8 @@ async function setUp() {
   const batches = new BatchStore({ redis, keys });
   let images = 0;
   return {
+    folder,
+    blobs,
     redis,
     keys,
     store,
@@ -126,6 +128,24 @@ describe('retention', () => {
     expect(await traces(failed.id)).toEqual([]);
     expect(logs()).toEqual([]);
     expect(await store.get(queued.id)).toMatchObject({ state: 'queued' });
+  });
+
+  it('waits while the blob store is away, and then removes records with all parts of their logs', async () => {
+    const { job, run, store, blobs, folder, logs, redis, keys, traces } = await setUp();
+    const [small, large] = [await job('succeeded'), await job('failed')];
+    await redis.hset(keys.job(large.id), 'log_parts', 3);
+    const record = await store.get(large.id);
+    if (!record) throw new Error('no record');
+    for (const key of logKeys(record)) await blobs.write(key, [Buffer.from('a line\n')]);
+    expect(logs()).toHaveLength(5);
+    renameSync(folder, `${folder}.away`);
+    await expect(run({}, 100)).rejects.toMatchObject({ code: 'storage_unavailable' });
+    renameSync(`${folder}.away`, folder);
+    expect(await store.get(small.id)).toBeDefined();
+    expect(logs()).toHaveLength(5);
+    await run({}, 100);
+    expect(logs()).toEqual([]);
+    expect([...(await traces(small.id)), ...(await traces(large.id))]).toEqual([]);
   });
 
   it('removes the oldest when there are too many, those that failed last, and none that has just ended', async () => {

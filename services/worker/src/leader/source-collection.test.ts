@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { JobStore } from '@slipway/control-plane/jobs';
 import { TemplateStore } from '@slipway/control-plane/templates';
 import { type RedisTopology, startRedis, startRedisCluster } from '@slipway/local';
-import { openBlobStore } from '@slipway/shared/blobs';
+import { type BlobStore, openBlobStore } from '@slipway/shared/blobs';
 import { type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
@@ -161,6 +162,50 @@ describe('the collection of sources', () => {
     expect(stored()).toEqual(names(digest));
     await collect(collection(0));
     expect(stored()).toEqual([]);
+  });
+
+  it('waits while the blob store is away, and loses nothing', async () => {
+    const { blobs, uses, owners, redis, keys, upload, submit, collect, stored } = await setUp();
+    const [used, unused] = [await upload('used'), await upload('unused')];
+    await submit(used);
+    let isAway = true;
+    const away = async () => {
+      if (isAway) throw new SlipwayError('storage_unavailable');
+    };
+    const breaking: Pick<BlobStore, 'list' | 'removeAll'> = {
+      list: blobs.list,
+      async removeAll(names, options) {
+        await away();
+        await blobs.removeAll(names, options);
+      },
+    };
+    const options = { redis, keys, uses, owners, logger, restMs: 0 };
+    const collector = new SourceCollection({ ...options, blobs: breaking, graceMs: 0 });
+    await expect(collect(collector)).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(stored()).toEqual(names(used, unused));
+    // Condemned: its removal is finished by a later round, however much later.
+    isAway = false;
+    await redis.zadd(keys.sourcesRemoving, 1, unused);
+    await collect(collector);
+    expect(stored()).toEqual(names(used));
+  });
+
+  it('takes a listing that is late for what it is: sources that are gone come back to nothing', async () => {
+    const { blobs, uses, owners, redis, keys, sources, upload, collect, stored, collection } = await setUp();
+    const digest = await upload('gone');
+    await collect(collection(0), 3);
+    expect(stored()).toEqual([]);
+    const late: Pick<BlobStore, 'list' | 'removeAll'> = {
+      async *list() {
+        yield [`sources/${digest.slice(7)}.json`, `sources/${digest.slice(7)}.tar`];
+      },
+      removeAll: blobs.removeAll,
+    };
+    const options = { redis, keys, uses, owners, logger, restMs: 0 };
+    await collect(new SourceCollection({ ...options, blobs: late, graceMs: 0 }), 3);
+    expect(await sources.find(digest)).toBeUndefined();
+    expect(await upload('gone')).toBe(digest);
+    expect(await sources.find(digest)).toBeDefined();
   });
 
   it('refuses references to a source in removal, makes uploads wait for it, and finishes removals of a dead leader', async () => {
