@@ -2,9 +2,9 @@ import { S3 } from '@aws-sdk/client-s3';
 import { type S3Handle, startVersitygw, type TemporaryFolder, temporaryFolder } from '@slipway/local';
 import type { Job } from '@slipway/shared/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { s3Env } from '../blobs.js';
 import { dockerfile, makeContext, tarOf } from '../context.js';
 import { type Stack, startStack } from '../stack.js';
+import { s3Env } from './test-blobs.js';
 
 const json = async <T>(answer: Response): Promise<T> => (await answer.json()) as T;
 
