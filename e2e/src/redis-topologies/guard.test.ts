@@ -15,7 +15,11 @@ import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, primaryFinder, RedisGuard, redisKeys } from '@slipway/shared/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-const logger = createLogger({ name: 'test', level: 'silent' });
+const lines: string[] = [];
+const logger = createLogger({
+  ...{ name: 'test', level: 'trace' },
+  destination: { write: (line: string) => void lines.push(line) },
+});
 const keys = redisKeys('slipway');
 const parts = new Cleanups();
 const cleanups = new Cleanups();
@@ -99,14 +103,16 @@ describe('the guard of a topology stops the start with words', () => {
     await refused(guardOf(url()), words);
   });
 
-  it('a wrong password, of the servers and of the sentinels', async () => {
-    const access = { password: new Secret('wrong') };
+  it('a wrong password, of the servers and of the sentinels, which no log has', async () => {
+    const access = { password: new Secret('wrong-hush') };
     await refused(
       guardOf(cluster.url, { access: { ...access, user: 'x' } }),
       /^redis_unauthorized: .*WRONGPASS/,
     );
-    const sentinel = { user: 'x', password: new Secret('wrong') };
+    const sentinel = { user: 'x', password: new Secret('wrong-hush') };
     await refused(guardOf(sentinels.url, { access: { sentinel } }), /^redis_unauthorized: .*WRONGPASS/);
+    expect(lines.join('')).toContain('WRONGPASS');
+    expect(lines.join('')).not.toContain('wrong-hush');
   });
 
   it('a policy that evicts, at the primary', async () => {

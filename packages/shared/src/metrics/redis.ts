@@ -70,7 +70,11 @@ export class RedisMetrics {
     redis.on('close', () => this.#up.set({ connection }, 0));
     redis.on('error', () => this.#connectionErrors.inc({ connection }));
     const send = redis.sendCommand.bind(redis);
+    const seen = new WeakSet<object>();
     redis.sendCommand = (command, ...others) => {
+      // The connection sends a command again after a failover.
+      if (seen.has(command)) return send(command, ...others);
+      seen.add(command);
       const { reject } = command;
       command.reject = (error) => {
         this.#commandErrors.inc({ connection, error: wordOf(error) });

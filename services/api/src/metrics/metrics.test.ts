@@ -158,6 +158,19 @@ it('a watched connection receives all arguments of a command', () => {
   expect(sent[2]).toBe(node);
 });
 
+it('a command that was sent again counts once when it is rejected', async () => {
+  const registry = new Registry();
+  const redis = Object.assign(new EventEmitter(), { sendCommand: () => undefined });
+  new RedisMetrics({ registry }).watch('main', redis as unknown as Redis);
+  const command = { reject: (_error: Error) => undefined };
+  const send = redis.sendCommand as (command: object) => unknown;
+  for (let time = 0; time < 3; time++) send(command);
+  command.reject(new Error('MOVED 1 127.0.0.1:1'));
+  expect(await registry.metrics()).toContain(
+    'slipway_redis_command_errors_total{connection="main",error="MOVED"} 1\n',
+  );
+});
+
 it('rejected commands of Redis and broken connections are counted', async () => {
   const registry = new Registry();
   const metrics = new RedisMetrics({ registry });
