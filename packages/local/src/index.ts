@@ -6,7 +6,7 @@ export { mountsIn, unmountIn } from './mounts.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
 export { type ClusterOptions, startRedisCluster } from './redis/cluster.js';
 export { type SentinelOptions, startRedisSentinel } from './redis/sentinel.js';
-export { type RedisHandle, type RedisOptions, startRedis } from './redis/server.js';
+export { type RedisHandle, type RedisOptions, type RedisProgram, startRedis } from './redis/server.js';
 export type { RedisNode, RedisTopology } from './redis/topology.js';
 export { type RegistryHandle, type RegistryOptions, startRegistry } from './registry.js';
 export { startMoto } from './s3/moto.js';
