@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Bucket } from './bucket.js';
 import { isMissing, S3Fault } from './faults.js';
+import { encryption } from './upload.js';
 
 const content = Buffer.from('slipway');
 const digest = createHash('sha256').update(content).digest();
 const wrongDigest = createHash('sha256').update('another content').digest('base64');
+const outages: readonly string[] = ['storage_unavailable', 'storage_unauthorized'];
 const wrongEtag = `"${'0'.repeat(32)}"`;
 
 /**
@@ -14,7 +16,7 @@ const wrongEtag = `"${'0'.repeat(32)}"`;
 export async function probe(bucket: Bucket): Promise<void> {
   const { s3, location } = bucket;
   const object = { Bucket: location.bucket, Key: `${location.prefix}.slipway-probe/${randomUUID()}` };
-  const write = { ...object, Body: content, Metadata: { probe: 'kept' } };
+  const write = { ...object, ...encryption(location), Body: content, Metadata: { probe: 'kept' } };
   await bucket.confirm();
   await missingIs404(s3.headObject(object));
   try {
@@ -52,8 +54,15 @@ async function missingIs404(asked: Promise<unknown>): Promise<void> {
   }
 }
 
-async function refusesParts({ s3 }: Bucket, object: { Bucket: string; Key: string }): Promise<void> {
-  const { UploadId } = await s3.createMultipartUpload({ ...object, ChecksumAlgorithm: 'SHA256' });
+async function refusesParts(
+  { s3, location }: Bucket,
+  object: { Bucket: string; Key: string },
+): Promise<void> {
+  const { UploadId } = await s3.createMultipartUpload({
+    ...object,
+    ...encryption(location),
+    ChecksumAlgorithm: 'SHA256',
+  });
   try {
     const part = { PartNumber: 1, ChecksumSHA256: digest.toString('base64') };
     const { ETag } = await s3.uploadPart({ ...object, ...part, UploadId, Body: content });
@@ -71,8 +80,8 @@ async function refuses(statuses: readonly number[], what: string, asked: Promise
     await asked;
   } catch (error) {
     if (error instanceof S3Fault && statuses.includes(error.status ?? 0)) return;
-    // 501 and the like: the store does not know the condition.
-    if (error instanceof S3Fault && error.code === 'storage_unavailable' && error.status !== 501) throw error;
+    // 501 means that the store does not know the condition.
+    if (error instanceof S3Fault && outages.includes(error.code) && error.status !== 501) throw error;
     throw new Error(`names a store that does not refuse ${what}: ${(error as Error).message}`);
   }
   throw new Error(`names a store that does not refuse ${what}`);

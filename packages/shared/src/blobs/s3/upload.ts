@@ -3,6 +3,7 @@ import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { ByteBudget } from '../byte-budget.js';
 import type { Bucket } from './bucket.js';
 import { S3Fault } from './faults.js';
+import type { S3Location } from './location.js';
 import type { S3Scratch } from './spool.js';
 
 /** `IfNoneMatch`: only a new object. `IfMatch`: only over the object with this ETag. */
@@ -108,13 +109,19 @@ async function holds({ bucket, key, scratch }: UploadOptions, digest: string): P
   return ContentLength === scratch.bytes && Metadata?.[digestField] === digest;
 }
 
+/** Returns the fields that every new object has. The policy of a bucket may refuse others. */
+export function encryption({ kmsKeyId }: S3Location) {
+  return {
+    ...(kmsKeyId !== undefined && { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKeyId }),
+  };
+}
+
 function attributes(bucket: Bucket, key: string, digest: string) {
-  const { kmsKeyId } = bucket.location;
   return {
     ...bucket.object(key),
+    ...encryption(bucket.location),
     ContentType: 'application/octet-stream',
     Metadata: { [digestField]: digest },
-    ...(kmsKeyId !== undefined && { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKeyId }),
   };
 }
 
