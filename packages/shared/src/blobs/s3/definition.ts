@@ -9,6 +9,8 @@ export const s3BlobStore: BlobStoreDefinition = {
   check: (url) => void parseLocation(url),
   async open({ url, ...options }) {
     // The client library takes some time and memory to load, which a store of files does not need.
+    // The library would print a warning about Node.js 20, which its pinned version supports.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const { openS3BlobStore } = await import('./s3-store.js');
     return await openS3BlobStore({ location: parseLocation(url), ...options });
   },
