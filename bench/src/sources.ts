@@ -5,11 +5,26 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { openBlobStore } from '@slipway/shared/blobs';
-import { createSourceStore, type SourceStore } from '@slipway/source';
+import {
+  createSourceReader,
+  createSourceStore,
+  type SourceReader,
+  type SourceStore,
+  spoolSources,
+} from '@slipway/source';
+
+const openBlobs = (place: string) => openBlobStore(URL.canParse(place) ? place : pathToFileURL(place).href);
+
+/** Returns a reader of sources as a worker has it: a source from a store in the network is read once. */
+export async function openReader(place: string): Promise<SourceReader> {
+  const blobs = await openBlobs(place);
+  const sources = createSourceReader({ blobs });
+  return blobs.isRemote ? spoolSources({ sources, blobs, maxBytes: 2 ** 31 }).sources : sources;
+}
 
 /** Returns the source store of a bench, in its own folder or at the URL of a store. */
 export async function openSources(place: string): Promise<SourceStore> {
-  const blobs = await openBlobStore(URL.canParse(place) ? place : pathToFileURL(place).href);
+  const blobs = await openBlobs(place);
   const limits = { maxArchiveBytes: 2 ** 31, maxBytes: 2 ** 31, maxFiles: 100_000, maxRatio: 1000 };
   return createSourceStore({ blobs, limits });
 }

@@ -3,7 +3,7 @@ import { Secret } from '@slipway/shared/config';
 import { signatureHeader } from '@slipway/shared/signing';
 import { createPayload } from '@slipway/source';
 import { Agent, request } from 'undici';
-import { openSources } from '../sources.js';
+import { openReader } from '../sources.js';
 import { answer } from './forked.js';
 
 export type SenderRequests = {
@@ -21,7 +21,7 @@ answer<SenderRequests>({
 
   async send({ store, digest, payloads, port, secret }) {
     const started = performance.now();
-    const sources = await openSources(store);
+    const sources = await openReader(store);
     const dispatcher = new Agent();
     const sendOne = async (_: unknown, n: number) => {
       const payload = await createPayload({

@@ -2,13 +2,12 @@ import { createReadStream } from 'node:fs';
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { openBlobStore } from '@slipway/shared/blobs';
 import { Secret } from '@slipway/shared/config';
-import { createPayload, createSourceReader, type SourceStore, spoolSources } from '@slipway/source';
+import { createPayload, type SourceStore } from '@slipway/source';
 import { median } from '../measure.js';
 import { type BenchS3, startS3 } from '../s3.js';
 import type { Scenario } from '../scenario.js';
-import { openSources, shell, writeFiles } from '../sources.js';
+import { openReader, openSources, shell, writeFiles } from '../sources.js';
 
 const megabyte = 2 ** 20;
 const rounds = 3;
@@ -69,19 +68,16 @@ async function oneRound({ folder, s3, sources }: Side) {
   });
   const put = await timed(() => plainPut(s3, tar));
   // As a worker reads a source: once, for the signature and for sending.
-  const blobs = await openBlobStore(s3.blobStore);
-  const spool = spoolSources({ sources: createSourceReader({ blobs }), blobs, maxBytes: 2 ** 31 });
+  const reader = await openReader(s3.blobStore);
   const assemble = await timed(async () => {
     const layers = [{ digest, at: 'context' }];
-    const { sources } = spool;
-    const payload = await createPayload({ sources, layers, config: { image: 'registry.test/x:1' } });
+    const payload = await createPayload({ sources: reader, layers, config: { image: 'registry.test/x:1' } });
     await payload.sign(new Secret('payload-secret'));
     let sent = 0;
     for await (const chunk of payload.stream()) sent += chunk.length;
     if (sent !== payload.length) throw new Error(`${sent} of ${payload.length} bytes were assembled`);
   });
   const get = await timed(() => plainGet(s3, 'plain'));
-  await spool.close();
   await s3.plain.deleteObject({ Bucket: s3.server.bucket, Key: 'plain' });
   await rm(join(folder, 'context'), { recursive: true });
   return { upload, put, assemble, get };
