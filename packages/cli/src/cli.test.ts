@@ -305,6 +305,13 @@ describe('status', () => {
     expect(err).toBe('The latest 3; --limit shows more.\n');
   });
 
+  test('of one job says that the end of a log is not stored yet', async () => {
+    const attempts = failed.attempts.map((attempt) => ({ ...attempt, log_error: 'storage_unavailable' }));
+    const { env } = await serve({ 'GET /v1/jobs/job_1': json(200, { ...failed, attempts }) });
+    const { out } = await slipway(['status', 'job_1'], env);
+    expect(out).toContain('    the end of its log is not stored yet: storage_unavailable\n');
+  });
+
   test('of one job shows all its fields', async () => {
     const { env } = await serve({ 'GET /v1/jobs/job_1': json(200, { ...failed, labels: { a: '1' } }) });
     const { out } = await slipway(['status', 'job_1'], env);

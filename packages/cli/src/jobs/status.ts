@@ -96,6 +96,7 @@ function describe(job: Job, screen: Screen): string[] {
     // The error below repeats the detail of the last attempt.
     const why = detail === undefined || detail === job.error?.detail ? '' : `: ${shown(detail)}`;
     lines.push(`  attempt ${number}: ${outcome} on ${replica} (worker ${worker})${why}`);
+    if (attempt.log_error) lines.push(`    the end of its log is not stored yet: ${attempt.log_error}`);
   }
   if (job.error) {
     lines.push('', `${screen.style('red', 'error:')} ${shown(outcomeLine(job))}`);

@@ -41,7 +41,7 @@ export function JobTimeline({ job, exportSeconds }: JobTimelineProps) {
         </p>
       )}
       <ol className={styles.attempts}>
-        {job.attempts.map(({ number, replica, worker, outcome, detail }, index) => (
+        {job.attempts.map(({ number, replica, worker, outcome, detail, log_error }, index) => (
           <li key={number} className={styles.attempt}>
             <div className={styles.what}>
               <strong>Attempt {number}</strong>
@@ -77,6 +77,9 @@ export function JobTimeline({ job, exportSeconds }: JobTimelineProps) {
               <code>{worker}</code>
               {detail !== undefined && outcome !== 'succeeded' && detail !== job.error?.detail && (
                 <span className={styles.detail}>{visible(detail)}</span>
+              )}
+              {log_error !== undefined && (
+                <span className={styles.detail}>The end of its log is not stored yet: {log_error}</span>
               )}
             </p>
           </li>

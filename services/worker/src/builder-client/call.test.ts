@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { SlipwayError } from '@slipway/shared/errors';
 import { noTracing } from '@slipway/shared/tracing';
 import type { Payload } from '@slipway/source';
 import { Agent } from 'undici';
@@ -25,7 +26,8 @@ async function startReplica(
     closed = resolve;
   });
   const server = createServer(async (req, res) => {
-    await req.toArray();
+    // A payload may break off.
+    await req.toArray().catch(() => []);
     res.writeHead(status, { 'content-type': type });
     answer(res);
   });
@@ -41,11 +43,11 @@ async function startReplica(
     server.closeAllConnections();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const call = () =>
+  const call = (sent: Payload = payload) =>
     callBuilder({
       url,
       image: 'r.example/a:1',
-      payload,
+      payload: sent,
       signature: 'sha256=00',
       needsIsolation: false,
       needsFeature: undefined,
@@ -62,6 +64,18 @@ async function startReplica(
 const lastLine = '{"status":"success","image":"r.example/a:1"}\n';
 
 describe('a call of a replica', () => {
+  it('reports the fault of a payload that breaks off, not the answer of the replica to it', async () => {
+    const { call } = await startReplica((res) => res.end('{"code":"body_incomplete"}'), { status: 400 });
+    const breaking = {
+      length: 2 * content.length,
+      async *stream() {
+        yield content;
+        throw new SlipwayError('storage_unavailable');
+      },
+    } as unknown as Payload;
+    await expect(call(breaking)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+
   const json = (status: number, type = 'application/json') => ({ status, type });
   const refusal = (code: string) => JSON.stringify({ status: 'failed', error: 'why', code, log: [] });
 
