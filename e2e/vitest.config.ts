@@ -17,6 +17,8 @@ const files = {
   alone: testsIn(['chaos.test.ts']),
   /** Files of `e2e` that run again with their blobs in S3. */
   stores: testsIn(['batches.test.ts', 'jobs.test.ts', 'secrets-nowhere.test.ts']),
+  /** Files of `e2e` that run again with their blobs in S3 and a Redis Cluster. */
+  cluster: testsIn(['batches.test.ts', 'redis-restart.test.ts', 'stack.test.ts', 'webhooks.test.ts']),
   /** Files that run in namespaces without access to the Internet. */
   system: testsIn(['system', 'generators']),
 };
@@ -62,6 +64,15 @@ export default defineConfig({
           include: files.stores,
           env: { SLIPWAY_TEST_BLOBS: 's3' },
           sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: files.cluster,
+          env: { SLIPWAY_TEST_BLOBS: 's3', SLIPWAY_TEST_REDIS: 'cluster' },
+          sequence: { groupOrder: 5 },
         },
       },
       {

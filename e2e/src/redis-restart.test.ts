@@ -86,7 +86,6 @@ test('a Redis that may drop queued jobs causes a 503 with a code everywhere, and
     await administrator.config('SET', 'maxmemory-policy', 'allkeys-lru');
     await expect.poll(codes).toEqual(Array(3).fill('503 redis_evicts'));
     const main = fileURLToPath(new URL('../../services/worker/dist/main.js', import.meta.url));
-    const { port } = new URL(fleet.redisUrl);
     const env = {
       PATH: process.env.PATH,
       PORT: '0',
@@ -95,7 +94,7 @@ test('a Redis that may drop queued jobs causes a 503 with a code everywhere, and
       BUILDERS: 'http://127.0.0.1:1#max=1',
     };
     const worker = spawn(process.execPath, [main], {
-      env: { ...env, ...fleet.redisUsers.env(Number(port)) },
+      env: { ...env, ...fleet.redisUsers.env(fleet.redisUrl) },
     });
     const [said, [exit]] = await Promise.all([text(worker.stderr), once(worker, 'exit')]);
     expect({ said, exit }).toMatchObject({

@@ -11,6 +11,7 @@ import {
 } from '@slipway/local';
 import type { EngineName } from '@slipway/shared/contracts';
 import { startTestBlobs } from './blobs/test-blobs.js';
+import { startTestRedis } from './redis.js';
 
 export interface StackOptions {
   /** Default 1. */
@@ -42,17 +43,18 @@ export interface Stack extends Omit<Slipway, 'stop'> {
 
 /**
  * Starts a whole Slipway on free ports in a temporary folder: Redis, a registry, builders with their engines, the API and
- * workers, as compiled, all ready. Its blobs are where SLIPWAY_TEST_BLOBS says. Rejects when a part cannot be started, and then
+ * workers, as compiled, all ready. SLIPWAY_TEST_BLOBS and SLIPWAY_TEST_REDIS choose its stores. Rejects when a part cannot be started, and then
  * leaves nothing behind.
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { workers = 1, builders = 1, slots = 2, engine } = options;
   const folder = await temporaryFolder();
   const blobs = await startTestBlobs();
+  const redis = await startTestRedis(folder.path);
   const env = {
     ...options.env,
-    api: { ...blobs.env, ...options.env?.api },
-    worker: { ...blobs.env, ...options.env?.worker },
+    api: { ...blobs.env, ...redis.env, ...options.env?.api },
+    worker: { ...blobs.env, ...redis.env, ...options.env?.worker },
   };
   const slipway = await startSlipway({
     dir: folder.path,
@@ -60,6 +62,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...(engine && { engine }),
   }).catch(async (error) => {
     await blobs.stop();
+    await redis.stop();
     await folder.remove();
     throw error;
   });
@@ -104,6 +107,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await Promise.all(added.map((worker) => worker.stop()));
       await slipway.stop();
       await blobs.stop();
+      await redis.stop();
       await folder.remove();
     },
   };

@@ -7,6 +7,7 @@ import { buildGoTools, systemTools, testTools } from './go-tools.mjs';
 import { SetupError, say } from './output.mjs';
 import { missingParts } from './parts.mjs';
 import { installPythonTool, moto, schemathesis } from './python-tools.mjs';
+import { installRedisServers } from './redis-servers.mjs';
 import { build, installPackages, requireNode } from './workspace.mjs';
 
 /**
@@ -23,6 +24,7 @@ async function setup({ engines }) {
     await buildGoClients();
     await installPythonTool(schemathesis);
     await installPythonTool(moto);
+    await installRedisServers();
   }
   if (engines === 'docker') await installGenerators();
   await installPackages();

@@ -51,7 +51,7 @@ export async function inArena(
     await heal(fleet);
     note('nothing is broken any more');
     await ledger.settle(ending.patienceMs ?? 60_000);
-    const { ends, attempts, wrong, ...verdict } = await ledger.verdict({
+    const { ends, attempts, wrong, stuck, ...verdict } = await ledger.verdict({
       replicasComplete: ending.replicasComplete ?? true,
     });
     const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
@@ -67,6 +67,7 @@ export async function inArena(
       figures: ending.figures ?? {},
       facts: {
         accepted: ledger.accepted.size,
+        stuck,
         ...ends,
         ...Object.fromEntries(Object.entries(attempts).map(([end, count]) => [`attempts_${end}`, count])),
         ...ending.facts,

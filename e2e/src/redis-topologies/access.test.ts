@@ -45,9 +45,8 @@ it.each(topologies)('$name: the documented users suffice, also across a failover
   const receiver = await startReceiver();
   cleanups.defer('receiver', () => receiver.stop());
   const settings = {
-    ...users.env(0),
+    ...users.env(topology.url),
     ...(await env(topology)),
-    REDIS_URL: topology.url.replace(/\/\/.*@/, '//slipway@'),
   };
   const fleet = await startFleet({
     replicas: [{ slots: 2 }],

@@ -4,6 +4,7 @@ export { freePort } from './free-port.js';
 export { type Member, startMember } from './member.js';
 export { mountsIn, unmountIn } from './mounts.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
+export { askRedis } from './redis/ask.js';
 export { type ClusterOptions, startRedisCluster } from './redis/cluster.js';
 export { type SentinelOptions, startRedisSentinel } from './redis/sentinel.js';
 export { type RedisHandle, type RedisOptions, type RedisProgram, startRedis } from './redis/server.js';

@@ -54,8 +54,8 @@ interface ShippedUsersOptions {
 }
 
 export interface ShippedUsers extends RedisUsers {
-  /** The environment that a service needs to connect to the Redis at this port. */
-  env(port: number): { readonly REDIS_URL: string; readonly REDIS_PASSWORD_FILE: string };
+  /** Returns the environment that a service needs to connect to the Redis at this URL, whose user does not count. */
+  env(url: string): { readonly REDIS_URL: string; readonly REDIS_PASSWORD_FILE: string };
 }
 
 /** Writes docs/redis-users.acl with a password of its own. */
@@ -73,7 +73,10 @@ export async function shippedUsers({
   await writeFile(aclFile, `${lines.join('\n')}\n`, { mode: 0o600 });
   return {
     ...{ aclFile, user, password },
-    env: (port) => ({ REDIS_URL: `redis://slipway@127.0.0.1:${port}`, REDIS_PASSWORD_FILE: passwordFile }),
+    env: (url) => ({
+      REDIS_URL: url.replace(/:\/\/(?:.*@)?/, '://slipway@'),
+      REDIS_PASSWORD_FILE: passwordFile,
+    }),
   };
 }
 

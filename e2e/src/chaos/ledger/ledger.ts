@@ -9,7 +9,7 @@ import type { Receiver } from './receiver.js';
 
 /** The counts of broken guarantees. A run passes when all are 0. */
 export interface Verdict {
-  /** Accepted jobs in no terminal state after all progress has stopped. */
+  /** Accepted jobs that are unknown, or in no terminal state after all progress has stopped. */
   readonly lost: number;
   /** Jobs reported under two ids, or built more often than the record has attempts. */
   readonly duplicated: number;
@@ -66,6 +66,21 @@ export class Ledger {
     if (left > 0) this.#options.note(`${left} jobs are open, and nothing happens any more`);
   }
 
+  /**
+   * Waits until each accepted job that the API knows has ended in its record. A failover can take an end back that the receiver has.
+   * Returns after `timeoutMs` in any case.
+   */
+  async recordsEnd(timeoutMs: number): Promise<void> {
+    const until = performance.now() + timeoutMs;
+    for (const id of this.accepted.keys()) {
+      for (;;) {
+        const job = await this.job(id);
+        if (!job || isTerminal(job.state) || performance.now() > until) break;
+        await sleep(pollMs);
+      }
+    }
+  }
+
   /** Returns the job as the API shows it now, or undefined when the API does not know it. */
   async job(id: string): Promise<Job | undefined> {
     const answer = await this.#options.fleet.calls.call(`/v1/jobs/${id}`);
@@ -81,6 +96,7 @@ export class Ledger {
     const stats = await Promise.all(fleet.replicas.map(({ url }) => readStats(url)));
     const events = await terminalEvents(fleet);
     const found = { lost: 0, duplicated: 0, conflicting: 0, undelivered: 0, wrong: 0 };
+    let stuck = 0;
     const ends: Record<string, number> = {};
     const attempts: Record<string, number> = {};
     for (const accepted of this.accepted.values()) {
@@ -92,6 +108,7 @@ export class Ledger {
         note(`${what}: ${id} (${image}) ${why}`);
       };
       if (!job || !isTerminal(job.state)) {
+        if (job) stuck++;
         blame('lost', job ? `is ${job.state} after ${job.attempts.length} attempts` : 'is not known');
         continue;
       }
@@ -112,11 +129,13 @@ export class Ledger {
       if (expected && job.state !== expected) blame('wrong', `should be ${expected}, and is ${end}`);
     }
     if (receiver.badSignatures() > 0) note(`${receiver.badSignatures()} messages had a bad signature`);
-    return { ...found, ends, attempts };
+    return { ...found, stuck, ends, attempts };
   }
 }
 
 interface Ends {
+  /** The lost jobs that the API knows. */
+  readonly stuck: number;
   /** Jobs that did not end as expected. */
   readonly wrong: number;
   /** The number of jobs by end: a state, or the code of an error. */

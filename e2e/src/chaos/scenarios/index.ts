@@ -17,6 +17,7 @@ import { r15 } from './r15.js';
 import { r16 } from './r16.js';
 import { r17 } from './r17.js';
 import { r18 } from './r18.js';
+import { r19 } from './r19.js';
 
 export const scenarios: readonly Scenario[] = [
   r1,
@@ -37,4 +38,5 @@ export const scenarios: readonly Scenario[] = [
   r16,
   r17,
   r18,
+  r19,
 ];

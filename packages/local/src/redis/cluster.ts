@@ -74,15 +74,20 @@ async function clusterPlan(options: PlanOptions & ClusterShape): Promise<Topolog
     }),
   );
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`).join(',');
-  const settled = () =>
-    formCluster({
-      primaries,
-      nodes: nodes.map(({ port, busPort }) => ({
-        ...{ port, busPort },
-        ask: (...commands: string[]) => askRedis({ port, users }, ...commands),
-      })),
-    });
-  return { url: `redis+cluster://${credentials(users)}${addresses}`, steps: [{ nodes, settled }] };
+  const asked = nodes.map(({ port, busPort }) => ({
+    ...{ port, busPort },
+    ask: (...commands: string[]) => askRedis({ port, users }, ...commands),
+  }));
+  const settled = () => complete({ primaries, nodes: asked });
+  const form = async () => {
+    await formCluster({ primaries, nodes: asked });
+    await settled();
+  };
+  return {
+    url: `redis+cluster://${credentials(users)}${addresses}`,
+    settled,
+    steps: [{ nodes, settled: form }],
+  };
 }
 
 type Asked = Pick<RedisNode, 'port' | 'ask'>;
@@ -97,11 +102,10 @@ async function formCluster({ nodes, primaries }: Forming): Promise<void> {
   const first = nodes[0] as Asked;
   await Promise.all(nodes.map((node, at) => node.ask(`CLUSTER SET-CONFIG-EPOCH ${at + 1}`)));
   await first.ask(...nodes.slice(1).map(({ port, busPort }) => `CLUSTER MEET 127.0.0.1 ${port} ${busPort}`));
-  const eachSees = (field: RegExp, count: number) => async () =>
-    (await Promise.all(nodes.map(({ ask }) => ask('CLUSTER NODES')))).every(
-      (text) => (text.match(field) ?? []).length === count,
-    );
-  await settle('the nodes of the cluster to meet', eachSees(/ connected(?: |$)/gm, nodes.length));
+  await settle('the nodes of the cluster to meet', async () => {
+    const views = await Promise.all(nodes.map(({ ask }) => ask('CLUSTER NODES')));
+    return views.every((text) => (text.match(/ connected(?: |\r?$)/gm) ?? []).length === nodes.length);
+  });
   await Promise.all(
     nodes.slice(0, primaries).map(({ ask }, at) => {
       const [from, to] = [at, at + 1].map((number) => Math.floor((number * slots) / primaries)) as [
@@ -117,15 +121,23 @@ async function formCluster({ nodes, primaries }: Forming): Promise<void> {
   await Promise.all(
     nodes.slice(primaries).map(({ ask }, at) => ask(`CLUSTER REPLICATE ${ids[at % primaries]}`)),
   );
-  await settle('the cluster', async () => {
-    const texts = await Promise.all(nodes.map(({ ask }) => ask('CLUSTER INFO', 'INFO replication')));
+}
+
+/** Waits until each node has a part, and the others agree. */
+async function complete({ nodes, primaries }: Forming): Promise<void> {
+  await settle('each node of the cluster to take part', async () => {
+    const texts = await Promise.all(
+      nodes.map(({ ask }) => ask('CLUSTER INFO', 'INFO replication', 'CLUSTER NODES')),
+    );
+    const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0;
     return texts.every(
       (text) =>
         text.includes('cluster_state:ok') &&
-        (text.includes('role:master') || text.includes('master_link_status:up')),
+        (text.includes('role:master') || text.includes('master_link_status:up')) &&
+        count(text, / (?:myself,)?slave [0-9a-f]+ /g) === nodes.length - primaries &&
+        !/ (?:myself,)?(?:master|slave),fail|handshake/.test(text),
     );
   });
-  await settle('the nodes to know all replicas', eachSees(/(?:myself,)?slave /g, nodes.length - primaries));
 }
 
 interface View {

@@ -89,32 +89,33 @@ async function sentinelPlan(options: PlanOptions & SentinelShape): Promise<Topol
     numbers(3).map(async (number) => sentinelNode(options, { number, port: await freePort(), lines })),
   );
   const addresses = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
-  const ask = (port: number, command: string) => askRedis({ port, users }, command);
+  const haveData = async () => {
+    const texts = await Promise.all(servers.map(({ port }) => askRedis({ port, users }, 'INFO replication')));
+    return texts.filter((text) => text.includes('master_link_status:up')).length === replicas;
+  };
+  const settled = async () => {
+    await settle('the replicas to have the data', haveData);
+    await settle('the sentinels to know all servers', async () => {
+      const asked = [`SENTINEL MASTER ${name}`, `SENTINEL REPLICAS ${name}`];
+      const texts = await Promise.all(sentinels.map(({ port }) => askRedis({ port }, ...asked)));
+      const values = (text: string, field: string) =>
+        [...text.matchAll(new RegExp(`^${field}\\r\\n\\$\\d+\\r\\n(.*)\\r$`, 'gm'))].map(
+          ([, value]) => value,
+        );
+      return texts.every(
+        (text) =>
+          values(text, 'num-other-sentinels').join() === '2' &&
+          values(text, 'flags').join() === ['master', ...Array(replicas).fill('slave')].join() &&
+          values(text, 'master-link-status').every((status) => status === 'ok'),
+      );
+    });
+  };
   return {
     url: `redis+sentinel://${credentials(users)}${addresses}/${name}`,
+    settled,
     steps: [
-      {
-        nodes: servers,
-        settled: () =>
-          settle('the replicas to have the data', async () => {
-            const texts = await Promise.all(servers.map(({ port }) => ask(port, 'INFO replication')));
-            return texts.filter((text) => text.includes('master_link_status:up')).length === replicas;
-          }),
-      },
-      {
-        nodes: sentinels,
-        settled: () =>
-          settle('the sentinels to know each other', async () => {
-            const texts = await Promise.all(
-              sentinels.map(({ port }) => askRedis({ port }, `SENTINEL MASTER ${name}`)),
-            );
-            const field = (text: string, label: string) =>
-              Number(new RegExp(`^${label}\\r\\n\\$\\d+\\r\\n(\\d+)`, 'm').exec(text)?.[1]);
-            return texts.every(
-              (text) => field(text, 'num-slaves') === replicas && field(text, 'num-other-sentinels') === 2,
-            );
-          }),
-      },
+      { nodes: servers, settled: () => settle('the replicas to have the data', haveData) },
+      { nodes: sentinels, settled },
     ],
   };
 }

@@ -16,6 +16,8 @@ export interface TopologyOptions {
   readonly settings?: readonly string[];
   /** The folder for the log of each process. Default: no logs. */
   readonly logFolder?: string;
+  /** An empty folder for the data. Left out: a temporary folder, removed when the servers are stopped. */
+  readonly dir?: string;
 }
 
 /** A server or a sentinel. It starts again on the same port, with the same data. */
@@ -37,7 +39,9 @@ export interface RedisTopology {
   primaryOf(key: string): Promise<RedisNode>;
   /** Makes one of the key's replicas its primary with `CLUSTER FAILOVER` or `SENTINEL FAILOVER`, again until it is. */
   failover(key: string): Promise<void>;
-  /** Stops every process, also frozen ones, and removes the data. */
+  /** Waits until each process takes part again and each replica has the data of its primary. */
+  settled(): Promise<void>;
+  /** Stops every process, also frozen ones, and removes a temporary folder. */
   stop(): Promise<void>;
 }
 
@@ -50,7 +54,7 @@ export interface NodePlan {
 }
 
 /** The processes of a step start side by side. `settled` then waits until they know each other. */
-export interface TopologyPlan extends Pick<RedisTopology, 'url'> {
+export interface TopologyPlan extends Pick<RedisTopology, 'url' | 'settled'> {
   readonly steps: readonly { readonly nodes: readonly NodePlan[]; settled(): Promise<void> }[];
 }
 
@@ -61,14 +65,14 @@ export interface PlanOptions extends Pick<TopologyOptions, 'users' | 'program' |
 
 /** Starts what a plan describes. Rejects when a part cannot be started; nothing is left running then. */
 export async function startTopology(
-  { users, logFolder }: TopologyOptions,
+  { users, logFolder, dir }: TopologyOptions,
   planIn: (dir: string) => Promise<TopologyPlan>,
 ): Promise<Omit<RedisTopology, 'primaryOf' | 'failover'>> {
-  const data = await temporaryFolder();
+  const temporary = dir === undefined ? await temporaryFolder() : undefined;
   const started: RedisNode[] = [];
   const stop = async () => {
     await Promise.all(started.map((node) => node.stop({ graceMs: stopMs })));
-    await data.remove();
+    await temporary?.remove();
   };
   const begin = async ({ name, port, start }: NodePlan): Promise<RedisNode> => {
     const logFile = logFolder && join(logFolder, `${name.replace(' ', '-')}.log`);
@@ -86,7 +90,7 @@ export async function startTopology(
     return node;
   };
   try {
-    const plan = await planIn(data.path);
+    const plan = await planIn(dir ?? temporary?.path ?? '');
     const steps: RedisNode[][] = [];
     for (const { nodes, settled } of plan.steps) {
       const starts = nodes.map(begin);
@@ -95,7 +99,7 @@ export async function startTopology(
       await settled();
     }
     const [nodes = [], sentinels = []] = steps;
-    return { url: plan.url, nodes, sentinels, stop };
+    return { url: plan.url, nodes, sentinels, settled: plan.settled, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -126,7 +130,7 @@ export function serverPlan(
 
 /** A replica that writes its first append-only file refuses to end. Its data are removed anyway. */
 const stopMs = 1_000;
-const settleMs = 30_000;
+const settleMs = 60_000;
 const pollMs = 50;
 
 /** A replica or sentinel may give a planned failover up after this time. */

@@ -54,7 +54,7 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
     parts.start({
       name: 'redis',
       start: (common) => startRedis({ dir: layout.redis, users, ...common }),
-      address: ({ port }) => users.env(port).REDIS_URL,
+      address: ({ url }) => users.env(url).REDIS_URL,
     }),
     parts.start({
       name: 'registry',
@@ -77,7 +77,7 @@ async function startAll(plan: Plan): Promise<{ url: string; registry: string }> 
   parts.stage();
   const slots = options.slots ?? 2;
   const store = {
-    ...users.env(redis.port),
+    ...users.env(redis.url),
     BLOB_STORE: pathToFileURL(layout.blobs).href,
     EGRESS_ALLOW: ownMachine,
   };

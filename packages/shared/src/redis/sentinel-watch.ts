@@ -12,7 +12,10 @@ interface WatchOptions {
   readonly onChanged: (primary: RedisServer) => void;
 }
 
-const channels = ['+selected-slave', '-failover-abort-slave-timeout', '+switch-master'];
+const channels = [
+  ...['+elected-leader', '+switch-master'],
+  ...['-failover-abort-no-good-slave', '-failover-abort-slave-timeout'],
+];
 const againMs = 1_000;
 
 /**
@@ -56,7 +59,10 @@ export class SentinelWatch {
     return connection;
   }
 
-  /** Messages: `<name> <old host> <port> <new host> <port>` of a change, `slave <its name> <host> <port> @ <name> …` of a step. */
+  /**
+   * A message is `<name> <old host> <port> <new host> <port>` for a change, and `master <name> …` or `slave <its name> <host> <port> @
+   * <name> …` for a step. Some 200 ms pass between `+elected-leader` and the promotion.
+   */
   #hear(channel: string, text: string): void {
     const { name, onChanging, onKept, onChanged } = this.#options;
     const words = text.split(' ');
@@ -67,7 +73,7 @@ export class SentinelWatch {
     const at = words.indexOf('@');
     const concerned = at === -1 ? words[1] : words[at + 1];
     if (concerned !== name) return;
-    if (channel === '+selected-slave') onChanging();
+    if (channel === '+elected-leader') onChanging();
     else onKept();
   }
 }

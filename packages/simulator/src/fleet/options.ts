@@ -1,6 +1,7 @@
-import type { Member, ShippedUsers } from '@slipway/local';
+import type { Member, RedisTopology, ShippedUsers } from '@slipway/local';
 import type { FaultRules } from '../faults/faults.js';
 import type { ApiCalls } from './api-calls.js';
+import type { FleetRedis } from './redis.js';
 
 /** Options of a simulated replica. */
 export interface ReplicaOptions {
@@ -22,7 +23,9 @@ export interface FleetOptions {
   readonly apis?: number;
   /** Default 2. */
   readonly workers?: number;
-  /** Returns the port on which the services reach Redis, given its own: a proxy before it. Default: its own. */
+  /** Default: one server of Redis. */
+  readonly redis?: FleetRedis;
+  /** Returns the port on which the services reach a single server of Redis, given its own: a proxy before it. Default: its own. */
   readonly redisThrough?: (port: number) => Promise<number>;
   /** Seed of the random draws of faults. Default 1. */
   readonly seed?: number;
@@ -39,11 +42,14 @@ export interface FleetOptions {
 export interface Fleet {
   /** Its data, and the logs of its processes below `logs/`. */
   readonly folder: string;
+  /** All servers of Redis that hold data. */
   readonly redis: Member;
+  /** The servers of Redis one by one; undefined if there is one. */
+  readonly redisTopology: RedisTopology | undefined;
   readonly replicas: readonly Member[];
   readonly apis: readonly Member[];
   readonly workers: readonly Member[];
-  /** URL of an administrator. The services connect as the user of docs/redis-users.acl. */
+  /** URL of an administrator, in the form of `REDIS_URL`. The services connect as the user of docs/redis-users.acl. */
   readonly redisUrl: string;
   /** Its users, for a second Redis that is to have the same. */
   readonly redisUsers: ShippedUsers;

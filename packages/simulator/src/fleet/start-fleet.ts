@@ -8,17 +8,16 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import {
   type Member,
-  type ShippedUsers,
   shippedUsers,
   startMember,
   startProcess,
-  startRedis,
   startService,
   temporaryFolder,
 } from '@slipway/local';
 import { type ApiCalls, createApiCalls } from './api-calls.js';
 
 import type { Fleet, FleetOptions, ReplicaOptions } from './options.js';
+import { type StartedRedis, startFleetRedis } from './redis.js';
 
 const redisPrefix = 'slipway';
 /** Longer than the default grace time of the services. */
@@ -52,11 +51,14 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const users = await shippedUsers({ folder: folder.path, administrator: true });
     const place = { folder: folder.path, payloadSecret: secret(), token: secret(), options };
     await mkdir(join(folder.path, 'logs'));
-    await mkdir(join(folder.path, 'redis'));
     const redisPort = await lastingPort();
-    const [redis] = (await stage([redisMember(place, users, redisPort)])) as [Member];
+    const { redis: servers } = options;
+    const redisStart = startFleetRedis({ folder: folder.path, users, port: redisPort, redis: servers });
+    await stage([redisStart.then(({ member }) => member)]);
+    const { member: redis, topology }: StartedRedis = await redisStart;
+    const through = topology ? undefined : await options.redisThrough?.(redisPort);
     const shared = {
-      ...users.env((await options.redisThrough?.(redisPort)) ?? redisPort),
+      ...users.env(through === undefined ? redis.url : `redis://127.0.0.1:${through}`),
       REDIS_PREFIX: redisPrefix,
       BLOB_STORE: pathToFileURL(join(folder.path, 'blobs')).href,
       PAYLOAD_SECRET: place.payloadSecret,
@@ -85,6 +87,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     return {
       folder: folder.path,
       redis,
+      redisTopology: topology,
       replicas,
       apis,
       workers,
@@ -114,20 +117,6 @@ interface Place {
 const secret = () => randomBytes(24).toString('base64url');
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
 const logFile = (place: Place, name: string) => join(place.folder, 'logs', `${name.replace(' ', '-')}.log`);
-
-async function redisMember(place: Place, users: ShippedUsers, port: number): Promise<Member> {
-  return await startMember({
-    name: 'redis',
-    url: `redis://${users.user}:${users.password}@127.0.0.1:${port}`,
-    start: () =>
-      startRedis({
-        port,
-        dir: join(place.folder, 'redis'),
-        users,
-        logFile: logFile(place, 'redis'),
-      }),
-  });
-}
 
 async function replicaMember(place: Place, replica: ReplicaOptions, at: number): Promise<Member> {
   const { durations, seed = 1 } = place.options;
