@@ -27,6 +27,16 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, `${files}.conformance.test.ts`],
         },
       },
+      // The names decide the server (vitest.redis.ts). These tests run nearly all Lua files.
+      ...['redis 8.2', 'valkey 8.1'].map((name) => ({
+        extends: true as const,
+        test: {
+          name,
+          include: ['packages/control-plane/src/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, '**/model.test.ts', '**/accounts.test.ts'],
+          sequence: { groupOrder: 2 },
+        },
+      })),
       {
         extends: true,
         test: {

@@ -11,7 +11,7 @@ const files = {
     ...['ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'supply-chain', 'templates'],
     ...['chaos', 'cli/build-options.test.ts', 'cli/checkout.test.ts', 'cli/demo.test.ts'],
     ...['docs/durability.test.ts'],
-    ...['clients/publish-load.test.ts', 'tracing.test.ts'],
+    ...['clients/publish-load.test.ts', 'redis-topologies/jobs.test.ts', 'tracing.test.ts'],
   ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),

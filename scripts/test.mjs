@@ -1,5 +1,5 @@
 // Sets up what is missing, then runs tests. Prints the seconds of each suite; the last line is `N passed, N failed`.
-// Usage: node scripts/test.mjs [unit] [e2e] [stores] [engines] [long] [system]. Default: unit e2e.
+// Usage: node scripts/test.mjs [unit] [e2e] [stores] [redis] [engines] [long] [system]. Default: unit e2e.
 // Exit code 1 when a test failed or none ran, when a process or a temporary file was left behind, and, with CI set, when a
 // test was left out.
 import { randomUUID } from 'node:crypto';

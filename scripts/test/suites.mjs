@@ -6,6 +6,7 @@ export const suites = {
   unit: { config: 'vitest.config.ts', projects: ['unit'] },
   e2e: { config: 'e2e/vitest.config.ts', projects: ['e2e'] },
   stores: { config: 'e2e/vitest.config.ts', projects: ['stores', 'cluster'], repeats: true },
+  redis: { config: 'vitest.config.ts', projects: ['redis 8.2', 'valkey 8.1'], repeats: true },
   engines: { config: 'vitest.config.ts', projects: ['engines'] },
   long: { config: 'e2e/vitest.config.ts', projects: ['long', 'alone'] },
   system: { config: 'e2e/vitest.config.ts', projects: ['system'], needsDocker: true },
