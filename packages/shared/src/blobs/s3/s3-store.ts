@@ -87,6 +87,17 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
     }
   };
 
+  /** Returns false if another process was first. */
+  const abort = async (uploaded: Parameters<typeof s3.abortMultipartUpload>[0]): Promise<boolean> => {
+    try {
+      await s3.abortMultipartUpload(uploaded);
+      return true;
+    } catch (error) {
+      if (error instanceof S3Fault && error.reason === 'NoSuchUpload') return false;
+      throw error;
+    }
+  };
+
   const removeAll: BlobStore['removeAll'] = async (keys, { signal } = {}) => {
     const objects = keys.map((key) => ({ Key: bucket.object(key).Key }));
     for (let at = 0; at < objects.length; at += pageKeys) {
@@ -194,8 +205,7 @@ export async function openS3BlobStore(options: S3StoreOptions): Promise<BlobStor
         const before = (bucket.serverTime() ?? Date.now()) + 1_000 - olderThanMs;
         for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
           if (Initiated === undefined || Initiated.getTime() > before) continue;
-          await s3.abortMultipartUpload({ Bucket: location.bucket, Key, UploadId });
-          removed++;
+          if (await abort({ Bucket: location.bucket, Key, UploadId })) removed++;
         }
         if (!page.IsTruncated) return removed;
         marker = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };

@@ -344,6 +344,14 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await leftovers()).toBe(0);
     });
 
+    it('sweeps in several processes at once', async () => {
+      const { store, leftovers, interrupt } = await make();
+      for (let n = 0; n < 5; n++) await interrupt();
+      const sweeps = await Promise.all([1, 2, 3].map(() => store.sweep({ olderThanMs: 0 })));
+      expect(Math.max(...sweeps)).toBeGreaterThan(0);
+      expect(await leftovers()).toBe(0);
+    });
+
     it('sweeps old leftovers, and never those of today', async () => {
       const { store, leftovers, interrupt, datesLeftovers = true } = await make();
       await store.write('kept', [text('x')]);
