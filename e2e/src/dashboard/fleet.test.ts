@@ -45,6 +45,19 @@ function submit(name: string, count: number, { broken = 0, ...rest }: SubmitOpti
   return client.submitBatch({ batch: { items, defaults, labels: { pipeline: name }, ...rest } });
 }
 
+describe('the queue', () => {
+  it('is shown as held until an operator releases it', async () => {
+    await client.holdQueue();
+    const { page, goTo } = await open();
+    await goTo('/fleet');
+    await page.getByRole('heading', { name: 'No job starts' }).waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await client.releaseQueue({ jobs: 'run' });
+    await page.getByRole('heading', { name: 'No job starts' }).waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+});
+
 describe('signing in', () => {
   it('accepts a valid token, keeps it over a reload, and forgets it on sign-out', async () => {
     const context = await browser.newContext();

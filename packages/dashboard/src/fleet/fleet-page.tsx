@@ -46,6 +46,14 @@ export function FleetPage() {
   return (
     <Page title="Fleet" {...(lead && { lead })}>
       {queue.isError && <ErrorPanel error={queue.error} retry={() => void queue.refetch()} />}
+      {queue.data?.held && (
+        <Empty title="No job starts">
+          {queue.data.held.reason === 'restored'
+            ? 'Redis was restored from a backup. Its waiting jobs may have run since.'
+            : 'An operator holds the queue.'}{' '}
+          An operator runs <code>slipway release</code>.
+        </Empty>
+      )}
       {queue.data?.pools.map((pool) => (
         <Section
           key={pool.name}

@@ -53,6 +53,7 @@ export async function rebuildTemplateUsers(
   { name, digest }: Template,
   tenant: Account,
   deps: RebuildDeps,
+  ids: Ids,
 ): Promise<string | undefined> {
   const stale: string[] = [];
   for await (const { records } of deps.functions.walk(tenant.name)) {
@@ -69,7 +70,7 @@ export async function rebuildTemplateUsers(
   }
   const request = rebuildRequestSchema.parse({ select: { template: name, functions: stale } });
   try {
-    return (await rebuild(request, tenant, deps)).batch?.id;
+    return (await rebuild(request, tenant, deps, ids)).batch?.id;
   } catch (error) {
     // All their sources were removed.
     if (codeOf(error) === 'nothing_selected') return undefined;

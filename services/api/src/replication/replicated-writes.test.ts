@@ -109,6 +109,24 @@ describe('an answer that acknowledges a change', () => {
     }
   });
 
+  it('names the batch of a new template, whose users are rebuilt', async () => {
+    const put = (label: string) => {
+      const files = [
+        { path: 'Dockerfile', text: `FROM scratch\nLABEL made=${label}\n` },
+        { path: 'template.yml', text: 'language: node\n' },
+      ];
+      const headers = { 'content-type': 'application/x-tar' };
+      return api.call('/v1/templates/node?rebuild=true', { method: 'PUT', headers, body: archive(files) });
+    };
+    expect((await put('one')).status).toBe(201);
+    const files = { 'handler.js': 'x' };
+    const job = { ...spec(), function: 'dev/user', template: 'node', source: { files } };
+    expect((await send('/v1/jobs', job)).status).toBe(202);
+    replica.kill('SIGSTOP');
+    const { code, detail } = await refusal(await put('two'));
+    expect([code, idIn(detail)]).toEqual(['redis_not_replicated', expect.stringMatching(/^batch_/)]);
+  });
+
   it('waits before the build of a POST /build is followed', async () => {
     const body = archive([
       { path: 'com.openfaas.docker.config', text: JSON.stringify({ image: `r.example/${randomUUID()}:1` }) },

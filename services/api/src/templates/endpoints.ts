@@ -77,13 +77,14 @@ export function templateEndpoints(deps: TemplateEndpointsDeps): Endpoint[] {
           ...admissionErrors,
         ],
       },
-      async ({ params: { name }, query: { rebuild }, req, res }) => {
+      async ({ params: { name }, query: { rebuild }, ids, req, res }) => {
         const tenant = accountOf(res);
         if (rebuild === 'true') requireScope(res, 'jobs:write');
         const { digest } = await receiveSource(req, res, deps);
         const settings = await readTemplate({ sources, digest });
         const put = await templates.put({ tenant: tenant.name, name, digest, settings });
-        const batch = rebuild === 'true' ? await rebuildTemplateUsers(put.template, tenant, deps) : undefined;
+        const batch =
+          rebuild === 'true' ? await rebuildTemplateUsers(put.template, tenant, deps, ids) : undefined;
         res
           .status(put.created ? 201 : 200)
           .location(`/v1/templates/${name}`)
