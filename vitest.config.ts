@@ -7,11 +7,11 @@ export default defineConfig({
   resolve: { conditions: ['slipway-source'] },
   ssr: { resolve: { conditions: ['slipway-source'] } },
   test: {
-    // Three processes share all files: a process per file spends most of its time on imports. Tests change the working
-    // directory and the environment, which threads of one process share. Many tests wait, so three keep two cores busy.
+    // Four processes share all files: a process per file spends most of its time on imports. Tests change the working
+    // directory and the environment, which threads of one process share. Many tests wait, so four keep two cores busy.
     pool: 'forks',
     isolate: false,
-    maxWorkers: 3,
+    maxWorkers: 4,
     globalSetup: ['./vitest.redis.ts'],
     setupFiles: ['./vitest.properties.ts'],
     // A test that waits ends as soon as its condition holds. These limits are for a machine that is busy with other work.
@@ -42,8 +42,6 @@ export default defineConfig({
         test: {
           name: 'engines',
           include: [`${files}.conformance.test.ts`],
-          // Engines spend much time on waiting before they call a registry again.
-          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },

@@ -6,12 +6,11 @@ const testsIn = (names: readonly string[]) =>
 
 /** The files of each project except `e2e`, which runs all other files. */
 const files = {
-  /** Files that take minutes, three at once. */
+  /** Files that take minutes, several at once. */
   long: testsIn([
-    ...['ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'supply-chain', 'templates'],
-    ...['chaos', 'cli/build-options.test.ts', 'cli/checkout.test.ts', 'cli/demo.test.ts'],
-    ...['docs/durability.test.ts'],
-    ...['clients/publish-load.test.ts', 'redis-topologies/jobs.test.ts', 'tracing.test.ts'],
+    ...['blobs', 'chaos', 'ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'redis-topologies'],
+    ...['supply-chain', 'templates', 'cli/build-options.test.ts', 'cli/checkout.test.ts'],
+    ...['cli/demo.test.ts', 'clients/publish-load.test.ts', 'docs/durability.test.ts', 'tracing.test.ts'],
   ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),
@@ -63,6 +62,7 @@ export default defineConfig({
           name: 'stores',
           include: files.stores,
           env: { SLIPWAY_TEST_BLOBS: 's3' },
+          maxWorkers: 3,
           sequence: { groupOrder: 4 },
         },
       },
@@ -72,13 +72,14 @@ export default defineConfig({
           name: 'cluster',
           include: files.cluster,
           env: { SLIPWAY_TEST_BLOBS: 's3', SLIPWAY_TEST_REDIS: 'cluster' },
-          sequence: { groupOrder: 5 },
+          maxWorkers: 3,
+          sequence: { groupOrder: 4 },
         },
       },
       {
         extends: true,
-        // Many of these files wait, so three keep two cores busy.
-        test: { name: 'long', include: files.long, maxWorkers: 3, sequence: { groupOrder: 1 } },
+        // Many of these files wait, so four keep two cores busy.
+        test: { name: 'long', include: files.long, maxWorkers: 4, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,

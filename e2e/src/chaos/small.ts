@@ -28,7 +28,7 @@ const sizes: Readonly<Record<string, Pick<Chaos, 'jobs' | 'runs'>>> = {
 const named = (...names: readonly string[]) => scenarios.filter(({ name }) => names.includes(name));
 
 /** Scenarios that fail only by what happened, not by how long it took. Other tests may run beside them. */
-export const patientScenarios = named('R12', 'R16', 'R17', 'R18');
+export const patientScenarios = named('R3', 'R10', 'R12', 'R16', 'R17', 'R18');
 
 /** Waits for minutes, as long as the retry schedule says. Other tests may run beside it. */
 export const receiverScenarios = named('R8');

@@ -1,10 +1,16 @@
 import { readdirSync } from 'node:fs';
+import {
+  type ClusterOptions,
+  type RedisNode,
+  type RedisTopology,
+  type SentinelOptions,
+  shippedUsers,
+  startRedisCluster,
+  startRedisSentinel,
+  type TemporaryFolder,
+  temporaryFolder,
+} from '@slipway/local';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { shippedUsers } from '../shipped.js';
-import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.js';
-import { startRedisCluster } from './cluster.js';
-import { startRedisSentinel } from './sentinel.js';
-import type { RedisNode, RedisTopology, TopologyOptions } from './topology.js';
 
 const key = '{slipway}:x';
 
@@ -23,11 +29,11 @@ afterEach(async () => {
 const topologies = [
   {
     ...{ name: 'a cluster', scheme: 'redis+cluster:', nodes: 6, sentinels: 0 },
-    start: (options: TopologyOptions) => startRedisCluster(options),
+    start: (options: ClusterOptions & SentinelOptions) => startRedisCluster(options),
   },
   {
     ...{ name: 'a primary with sentinels', scheme: 'redis+sentinel:', nodes: 3, sentinels: 3 },
-    start: (options: TopologyOptions) => startRedisSentinel(options),
+    start: (options: ClusterOptions & SentinelOptions) => startRedisSentinel(options),
   },
 ];
 
