@@ -46,11 +46,11 @@ export async function newPathsThatStay(options: NewPathsOptions): Promise<string
 
 async function newPaths({ fleet, before, digests }: NewPathsOptions): Promise<string[]> {
   const after = await places(fleet);
-  const stored = new Set(
-    digests.flatMap((digest) =>
-      ['tar', 'json'].map((type) => `sources/${digest.slice('sha256:'.length)}.${type}`),
-    ),
+  const sources = digests.flatMap((digest) =>
+    ['tar', 'json'].map((type) => `sources/${digest.slice('sha256:'.length)}.${type}`),
   );
+  // The leader copies the time of Redis there.
+  const stored = new Set([...sources, `redis/time-mark-${fleet.redisPrefix}`]);
   return (Object.keys(before) as (keyof Places)[]).flatMap((place) =>
     after[place]
       .filter((path) => !before[place].includes(path) && !(place === 'blobs' && stored.has(path)))
