@@ -45,7 +45,7 @@ export default defineConfig({
     hookTimeout: 240_000,
     // Other parts keep the machine busy while a test polls.
     expect: { poll: { timeout: 60_000 } },
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     projects: [
       {
@@ -62,7 +62,6 @@ export default defineConfig({
           name: 'stores',
           include: files.stores,
           env: { SLIPWAY_TEST_BLOBS: 's3' },
-          maxWorkers: 3,
           sequence: { groupOrder: 4 },
         },
       },
@@ -72,7 +71,6 @@ export default defineConfig({
           name: 'cluster',
           include: files.cluster,
           env: { SLIPWAY_TEST_BLOBS: 's3', SLIPWAY_TEST_REDIS: 'cluster' },
-          maxWorkers: 3,
           sequence: { groupOrder: 4 },
         },
       },
