@@ -160,7 +160,7 @@ export function createProgram({ context, onExit }: ProgramOptions): Command {
   talks(
     program
       .command('release')
-      .summary('start held jobs again, or cancel those of a backup')
+      .summary('start held jobs again, or cancel the jobs of a backup')
       .description(
         'Starts jobs again after a hold. Workers hold all jobs when a backup of Redis was restored. Needs the scope admin.',
       )

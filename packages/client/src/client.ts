@@ -70,7 +70,7 @@ export interface Client extends BatchCalls, EventCalls, FunctionCalls, TenantCal
   queue(options?: Call): Promise<Queue>;
   /** Holds all jobs: none starts. Needs the scope `admin`. */
   holdQueue(options?: Call): Promise<void>;
-  /** Releases held jobs. `cancel`: first cancels those that may have run since a backup. Needs the scope `admin`. */
+  /** Releases held jobs. `cancel`: first cancels jobs that may have run since a backup. Needs the scope `admin`. */
   releaseQueue(options: Call & { jobs: 'run' | 'cancel' }): Promise<{ canceled: number }>;
   /** Returns builds and waiting times over time. Replicas are included for tokens with the scope `builders:read`. */
   stats(options?: Call & { query?: StatsQuery }): Promise<Stats>;

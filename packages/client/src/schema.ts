@@ -647,7 +647,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Release held jobs, or cancel those that may have run since a backup */
+        /** Release held jobs, or cancel jobs that may have run since a backup */
         post: operations["releaseQueue"];
         delete?: never;
         options?: never;

@@ -185,7 +185,7 @@ async function begunAfter(arena: Arena, since: number): Promise<number> {
   return now;
 }
 
-/** Counts lost jobs for information only, except those that the API knows and that do not end. */
+/** Counts lost jobs for information only. Jobs that the API knows and that do not end still count as lost. */
 function mayLose(outcome: Outcome): Outcome {
   const { lost, facts, figures = {} } = outcome;
   const stuck = facts.stuck ?? 0;

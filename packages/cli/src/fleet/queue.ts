@@ -69,7 +69,7 @@ export interface ReleaseOptions extends CommonOptions {
   readonly cancel?: boolean;
 }
 
-/** Releases held jobs, and cancels those that may have run since a backup if that is asked for. */
+/** Releases held jobs, and cancels jobs that may have run since a backup if that is asked for. */
 export async function releaseQueue(
   options: ReleaseOptions,
   { terminal: { out }, env }: CommandContext,
@@ -77,7 +77,7 @@ export async function releaseQueue(
   if (options.run === options.cancel) {
     throw new CommandError({
       message: 'choose one of --run and --cancel',
-      remedy: '--run builds the held jobs. --cancel cancels those that may have run since the backup.',
+      remedy: '--run builds the held jobs. --cancel cancels jobs that may have run since the backup.',
       exitCode: exitCodes.usage,
     });
   }

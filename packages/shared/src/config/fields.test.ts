@@ -82,7 +82,7 @@ describe('the environment', () => {
       expect(apart.redisAccess?.password?.reveal()).toBe(hidden);
     });
 
-    it('keeps the credentials of sentinels apart from those of Redis', () => {
+    it('keeps the credentials of sentinels and of Redis apart', () => {
       const env = {
         REDIS_URL: `rediss+sentinel://slipway:${encodeURIComponent(hidden)}@a,b:7000/main`,
         REDIS_SENTINEL_USER: 'looker',

@@ -85,7 +85,7 @@ describe('a REDIS_URL', () => {
 });
 
 it('the hash slot of a hash tag is that of Redis Cluster', () => {
-  // The value of the specification, and those that CLUSTER KEYSLOT gives.
+  // The value of the specification, and values of CLUSTER KEYSLOT.
   expect(hashSlot('123456789')).toBe(12_739);
   expect(hashSlot('slipway')).toBe(12_784);
   expect(hashSlot('ä')).toBe(13_929);

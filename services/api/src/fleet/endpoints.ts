@@ -112,7 +112,7 @@ export function fleetEndpoints({ replicas, store, registries, hold }: FleetDeps)
         path: '/v1/queue/release',
         scope: 'admin',
         tag: 'Fleet',
-        summary: 'Release held jobs, or cancel those that may have run since a backup',
+        summary: 'Release held jobs, or cancel jobs that may have run since a backup',
         body: z
           .strictObject({
             jobs: z

@@ -79,7 +79,7 @@ const states = (ids: readonly string[]) =>
 
 describe('a restored backup', () => {
   it.each(['before the workers start', 'while a worker runs'])(
-    'runs no job until an operator cancels those of the backup: restored %s',
+    'runs no job until an operator cancels the jobs of the backup: restored %s',
     async (when) => {
       const ids = await jobsOfBackup();
       const second = await startWorker();

@@ -352,7 +352,7 @@ export function blobStoreConformance({ name, create }: Conformance): void {
       expect(await leftovers()).toBe(0);
     });
 
-    it('sweeps old leftovers, and never those of today', async () => {
+    it('sweeps old leftovers, and never leftovers of today', async () => {
       const { store, leftovers, interrupt, datesLeftovers = true } = await make();
       await store.write('kept', [text('x')]);
       await interrupt();

@@ -23,7 +23,7 @@ export const systemErrors = {
     'never',
     503,
     'No job starts, because Redis was restored or an operator holds the queue',
-    'Release the jobs: `slipway release --run` builds them, `--cancel` cancels those that may have run since the backup. See docs/operations/durability.md.',
+    'Release the jobs: `slipway release --run` builds them, `--cancel` cancels jobs that may have run since the backup. See docs/operations/durability.md.',
   ),
   redis_unauthorized: row(
     'operator',
