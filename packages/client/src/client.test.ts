@@ -122,7 +122,7 @@ describe('a server that is away for a moment', () => {
       'its host name (?:is unknown \\(ENOTFOUND|cannot be resolved now \\(EAI_AGAIN)\\)',
     ],
     // A port that `fetch` does not connect to at all.
-    ['http://127.0.0.1:6000', 'bad port'],
+    ['http://127.0.0.1:6000', 'HTTP clients refuse this port \\(bad port\\)'],
   ])('that cannot exist is reported with the reason: %s', async (url, reason) => {
     const client = createClient({ url, token: 'tok', firstDelayMs: 1 });
     const error = await failure(client.listJobs());

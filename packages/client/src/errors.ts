@@ -108,7 +108,9 @@ export function connectionReason(cause: unknown): string {
 
 function innermost(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : innermost(error.cause);
+  if (error.cause !== undefined) return innermost(error.cause);
+  // What `fetch` says of the ports of https://fetch.spec.whatwg.org/#port-blocking.
+  return error.message === 'bad port' ? 'HTTP clients refuse this port (bad port)' : error.message;
 }
 
 /** Returns the system's error code below a `fetch` error, which hides it in its causes. */

@@ -23,6 +23,10 @@ test('a free port can be bound, and is no port that a system gives to an outgoin
   server.close();
 });
 
+test('`fetch` does not refuse a free port: the last of those that it refuses is 10080', async () => {
+  expect(await freePort()).toBeGreaterThan(10_080);
+});
+
 test('ports are different ones, also when many are asked for at once', async () => {
   const found = await Promise.all(Array.from({ length: 200 }, () => freePort()));
   expect(new Set(found).size).toBe(200);

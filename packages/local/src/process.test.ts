@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { httpAnswers } from './probe.js';
 import { type ProcessHandle, startProcess } from './process.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -50,6 +51,14 @@ test('leaves nothing running when the process does not get ready in time', async
   await expect(attempt).rejects.toThrow('shell was not ready within 200 ms');
   expect(pid).toBeGreaterThan(0);
   expect(isAlive(pid)).toBe(false);
+});
+
+test('says why a process could not be asked whether it is ready', async () => {
+  const attempt = shell('exec sleep 600', {
+    ready: () => httpAnswers('http://127.0.0.1:10080/', [200]),
+    readyTimeoutMs: 200,
+  });
+  await expect(attempt).rejects.toThrow('shell was not ready within 200 ms (bad port):');
 });
 
 test('names the program that cannot be started', async () => {

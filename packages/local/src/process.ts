@@ -14,7 +14,7 @@ export interface ProcessOptions {
   readonly logFile?: string;
   /** Called with every line it prints, on either stream. */
   readonly onLine?: (line: string) => void;
-  /** Asked again and again until it says true; `startProcess` waits for that. */
+  /** Asked again and again until it says true; `startProcess` waits for that. A rejection counts as false; the message of the failure names the last reason. */
   readonly ready?: () => Promise<boolean>;
   /** Milliseconds until it counts as failed to get ready. Default 30,000. */
   readonly readyTimeoutMs?: number;
@@ -117,11 +117,16 @@ async function waitUntilReady(options: ProcessOptions, exited: Promise<ProcessEx
   });
   const deadline = Date.now() + readyTimeoutMs;
   while (true) {
-    const isReady = await ready();
+    let reason = '';
+    const isReady = await ready().catch((error: Error) => {
+      // `fetch` itself says no more than "fetch failed".
+      reason = ` (${(error.cause as Error | undefined)?.message ?? error.message})`;
+      return false;
+    });
     if (signal?.aborted) throw new Error(`${name} was stopped before it was ready:`);
     if (ended) throw new Error(`${name} ended with ${exitText(ended)} before it was ready:`);
     if (isReady) return;
-    if (Date.now() > deadline) throw new Error(`${name} was not ready within ${readyTimeoutMs} ms:`);
+    if (Date.now() > deadline) throw new Error(`${name} was not ready within ${readyTimeoutMs} ms${reason}:`);
     await Promise.race([end, delay(probeIntervalMs)]);
   }
 }

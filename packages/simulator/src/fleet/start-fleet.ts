@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import {
+  freePort,
   type Member,
   shippedUsers,
   startMember,
@@ -51,7 +50,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const users = await shippedUsers({ folder: folder.path, administrator: true });
     const place = { folder: folder.path, payloadSecret: secret(), token: secret(), options };
     await mkdir(join(folder.path, 'logs'));
-    const redisPort = await lastingPort();
+    const redisPort = await freePort();
     const { redis: servers } = options;
     const redisStart = startFleetRedis({ folder: folder.path, users, port: redisPort, redis: servers });
     await stage([redisStart.then(({ member }) => member)]);
@@ -121,7 +120,7 @@ const logFile = (place: Place, name: string) => join(place.folder, 'logs', `${na
 async function replicaMember(place: Place, replica: ReplicaOptions, at: number): Promise<Member> {
   const { durations, seed = 1 } = place.options;
   const name = `replica ${at + 1}`;
-  const port = await lastingPort();
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = {
     PATH: process.env.PATH,
@@ -163,7 +162,7 @@ async function serviceMember(
   env: Readonly<Record<string, string>>,
 ): Promise<Member> {
   const name = `${service} ${number}`;
-  const port = await lastingPort();
+  const port = await freePort();
   return startMember({
     name,
     url: `http://127.0.0.1:${port}`,
@@ -194,30 +193,4 @@ async function uploadSource(calls: ApiCalls, folder: string): Promise<string> {
   });
   if (answer.status !== 201) throw new Error(`the source was answered with ${answer.status}`);
   return (answer.body as { digest: string }).digest;
-}
-
-const lowestPort = 10_000;
-const highestPort = 32_000;
-const givenPorts = new Set<number>();
-
-/**
- * A free TCP port of 127.0.0.1 below those that outgoing connections take, so that it is still free when a process
- * that was killed is started on it again. No port is given twice.
- */
-async function lastingPort(): Promise<number> {
-  for (;;) {
-    const port = lowestPort + Math.floor(Math.random() * (highestPort - lowestPort));
-    if (givenPorts.has(port)) continue;
-    givenPorts.add(port);
-    const server = createServer();
-    try {
-      server.listen(port, '127.0.0.1');
-      await once(server, 'listening');
-      return port;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    } finally {
-      server.close();
-    }
-  }
 }
