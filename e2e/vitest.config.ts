@@ -20,6 +20,8 @@ const files = {
   cluster: testsIn(['batches.test.ts', 'redis-restart.test.ts', 'stack.test.ts', 'webhooks.test.ts']),
   /** Files that run in namespaces without access to the Internet. */
   system: testsIn(['system', 'generators']),
+  /** Files that run a Kubernetes cluster, in the same namespaces. */
+  kubernetes: testsIn(['kubernetes']),
 };
 
 /** Starts the file first that waits for minutes, so that all others run meanwhile. */
@@ -53,7 +55,13 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['src/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...files.long, ...files.alone, ...files.system],
+          exclude: [
+            ...configDefaults.exclude,
+            ...files.long,
+            ...files.alone,
+            ...files.system,
+            ...files.kubernetes,
+          ],
         },
       },
       {
@@ -94,6 +102,19 @@ export default defineConfig({
           hookTimeout: 300_000,
           // A Docker engine needs time to stop and start containers.
           expect: { poll: { timeout: 120_000, interval: 250 } },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'kubernetes',
+          include: files.kubernetes,
+          maxWorkers: 1,
+          sequence: { groupOrder: 5 },
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          // A kubelet reports the state of its pods every few seconds.
+          expect: { poll: { timeout: 240_000, interval: 250 } },
         },
       },
     ],

@@ -1,5 +1,5 @@
 // Sets up what is missing, then runs tests. Prints the seconds of each suite; the last line is `N passed, N failed`.
-// Usage: node scripts/test.mjs [unit] [e2e] [stores] [redis] [engines] [long] [system]. Default: unit e2e.
+// Usage: node scripts/test.mjs [unit] [e2e] [stores] [redis] [engines] [long] [system] [kubernetes]. Default: unit e2e.
 // Exit code 1 when a test failed or none ran, when a process or a temporary file was left behind, and, with CI set, when a
 // test was left out.
 import { randomUUID } from 'node:crypto';
@@ -23,20 +23,22 @@ if (unknown.length > 0) {
 const ci = Boolean(process.env.CI) && process.env.CI !== 'false';
 const print = (line) => process.stdout.write(`${line}\n`);
 
-await setupOrExit({ engines: names.some((name) => suites[name].needsDocker) ? 'docker' : 'all' });
+const wanted = names.map((name) => suites[name].engines ?? 'all');
+await setupOrExit({ engines: ['kubernetes', 'docker', 'all'].find((engines) => wanted.includes(engines)) });
 const variable = 'SLIPWAY_TEST_RUN';
 const value = randomUUID();
 const temporary = createTemporaryFolder();
 const results = [];
 for (const name of names) {
-  const { config, projects, needsDocker } = suites[name];
+  const { config, projects, images } = suites[name];
   print(`\n== ${name}`);
   const started = performance.now();
-  const run = needsDocker ? runSystemSuite : runSuite;
+  const run = images === undefined ? runSuite : runSystemSuite;
   const result = await run({
     name,
     config,
     projects,
+    images,
     marker: { [variable]: value, TMPDIR: temporary.path },
   });
   results.push({ ...result, seconds: Math.round((performance.now() - started) / 1000) });

@@ -47,7 +47,7 @@ const testTools = [
   { anyOf: ['chromium'], apt: 'chromium', dnf: 'chromium', apk: 'chromium' },
 ];
 
-/** Further parts of `npm run test:system`: a Docker engine, the parts of a rootless BuildKit, and the runtime of openapi-generator. */
+/** Further parts of `npm run test:system` and `npm run test:kubernetes`: engines of containers, the parts of a rootless BuildKit, and the runtime of openapi-generator. */
 const dockerParts = [
   { anyOf: ['dockerd'], apt: 'docker.io', dnf: 'moby-engine', apk: 'docker-engine', service: 'docker' },
   { anyOf: ['docker'], apt: 'docker.io', dnf: 'docker-cli', apk: 'docker-cli' },
@@ -83,7 +83,7 @@ const pythonVenv = {
 export async function missingParts({ engines }) {
   const buildkit = await usableBuildkit();
   const tested = engines !== 'one';
-  const docker = engines === 'docker' ? dockerParts : [];
+  const docker = ['docker', 'kubernetes'].includes(engines) ? dockerParts : [];
   const wantedParts = tested ? [...parts, ...testTools, ...docker] : parts;
   const missing = wantedParts.filter((part) => {
     if (part.apt === 'buildah' && engines === 'one' && buildkit) return false;

@@ -4,6 +4,7 @@ import { which } from './commands.mjs';
 import { installGenerators } from './generators.mjs';
 import { buildGoClients } from './go-clients.mjs';
 import { buildGoTools, systemTools, testTools } from './go-tools.mjs';
+import { buildKubernetes } from './kubernetes.mjs';
 import { SetupError, say } from './output.mjs';
 import { missingParts } from './parts.mjs';
 import { installPythonTool, moto, schemathesis } from './python-tools.mjs';
@@ -13,20 +14,23 @@ import { build, installPackages, requireNode } from './workspace.mjs';
 /**
  * Makes this checkout ready to run: packages, build, and the real parts (Redis, a registry, a build engine).
  * Only what is missing is installed; run again, it changes nothing. Throws SetupError with what to do by hand.
- * `engines`: `one` for a machine that shall run Slipway, `all` for one that shall test it, `docker` for `all` and a Docker engine with compose.
+ * `engines`: `one` for a machine that shall run Slipway, `all` for one that shall test it, `docker` for `all` and a Docker engine with compose,
+ * `kubernetes` for `docker` and a Kubernetes cluster.
  */
 async function setup({ engines }) {
   const started = Date.now();
   requireNode();
+  const docker = ['docker', 'kubernetes'].includes(engines);
   await installParts({ engines });
   if (engines !== 'one') {
-    await buildGoTools(engines === 'docker' ? [...testTools, ...systemTools] : testTools);
+    await buildGoTools(docker ? [...testTools, ...systemTools] : testTools);
     await buildGoClients();
     await installPythonTool(schemathesis);
     await installPythonTool(moto);
     await installRedisServers();
   }
-  if (engines === 'docker') await installGenerators();
+  if (docker) await installGenerators();
+  if (engines === 'kubernetes') await buildKubernetes();
   await installPackages();
   await build();
   say(`ready in ${((Date.now() - started) / 1000).toFixed(1)} s`);

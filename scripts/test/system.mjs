@@ -18,11 +18,11 @@ const inNamespaces = (...kinds) => [
 ];
 
 /**
- * Runs the suite of e2e/src/system, which starts a Docker engine, and returns what `runSuite` returns.
+ * Runs a suite that starts an engine of containers, and returns what `runSuite` returns. `images`: the program of e2e that writes its images.
  * The suite has network, mount, process and IPC namespaces of its own. So its processes, networks and mounts end with it,
  * also when it is interrupted. Its folder and control groups are removed here; those of a killed run, by the next run.
  */
-export async function runSystemSuite({ name, config, projects, marker }) {
+export async function runSystemSuite({ name, config, projects, images: program, marker }) {
   mkdirSync(folders, { recursive: true });
   for (const pid of readdirSync(folders)) if (!existsSync(`/proc/${pid}`)) cleanUp(pid);
   const folder = join(realpathSync(folders), String(process.pid));
@@ -42,7 +42,7 @@ export async function runSystemSuite({ name, config, projects, marker }) {
   };
   for (const signal of signals) process.once(signal, interrupt);
   try {
-    const failure = await prepareImages({ images, marker, onStart });
+    const failure = await prepareImages({ program, images, marker, onStart });
     if (failure !== undefined) return { name, passed: 0, failed: [`${name}: ${failure}`], left: [] };
     return await runSuite({
       name,
@@ -63,10 +63,10 @@ export async function runSystemSuite({ name, config, projects, marker }) {
 }
 
 /** Returns why there are no images, if there are none. */
-async function prepareImages({ images, marker, onStart }) {
+async function prepareImages({ program, images, marker, onStart }) {
   const [command, ...args] = [
     ...[...inNamespaces(), process.execPath],
-    ...[join(root, 'e2e', 'dist', 'system', 'prepare.js'), images],
+    ...[join(root, 'e2e', 'dist', program), images],
   ];
   const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: environment(marker) });
   onStart(child);

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { requireTool } from './tools.js';
@@ -14,8 +15,14 @@ export interface CertificateFiles {
 export interface CertificateAuthority {
   /** The self-signed certificate, for clients that must trust it. */
   readonly caFile: string;
-  /** For `localhost` and 127.0.0.1, as server and as client, for a day unless said otherwise. Issuing under a name again replaces the files. */
-  issue(name: string, options?: { readonly days?: number }): Promise<CertificateFiles>;
+  /**
+   * Issues a certificate for `localhost`, 127.0.0.1 and `hosts`, as server and as client, for `days` (default 1).
+   * Issuing under a name again replaces the files.
+   */
+  issue(
+    name: string,
+    options?: { readonly days?: number; readonly hosts?: readonly string[] },
+  ): Promise<CertificateFiles>;
 }
 
 const run = promisify(execFile);
@@ -32,12 +39,15 @@ export async function createAuthority(folder: string): Promise<CertificateAuthor
   ]);
   return {
     caFile,
-    async issue(name, { days = 1 } = {}) {
+    async issue(name, { days = 1, hosts = [] } = {}) {
       const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}-key.pem`)];
       const [fresh, request, extensions] = ['new-key', 'csr', 'ext'].map((kind) =>
         join(folder, `${name}.${kind}`),
       ) as [string, string, string];
-      await writeFile(extensions, 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
+      const names = ['localhost', '127.0.0.1', ...hosts].map(
+        (host) => `${isIP(host) ? 'IP' : 'DNS'}:${host}`,
+      );
+      await writeFile(extensions, `subjectAltName=${names}\n`);
       await run(openssl, ['req', ...newKey, '-keyout', fresh, '-out', request, '-subj', `/CN=${name}`]);
       const { stdout: certificate } = await run(openssl, [
         ...['x509', '-req', '-in', request, '-CA', caFile, '-CAkey', caKey, '-CAcreateserial'],

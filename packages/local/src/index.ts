@@ -1,6 +1,12 @@
 export { type BuildkitdHandle, type BuildkitdOptions, startBuildkitd } from './buildkitd.js';
 export { type CertificateAuthority, type CertificateFiles, createAuthority } from './certificates.js';
 export { freePort } from './free-port.js';
+export {
+  type KubernetesApi,
+  type KubernetesApiOptions,
+  startKubernetesApi,
+} from './kubernetes/api-server.js';
+export type { Kubectl } from './kubernetes/kubectl.js';
 export { type Member, startMember } from './member.js';
 export { mountsIn, unmountIn } from './mounts.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
@@ -30,6 +36,6 @@ export type {
 export { type ServiceHandle, type ServiceOptions, startService } from './slipway/service.js';
 export { startSlipway } from './slipway/start.js';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
-export { findTool } from './tools.js';
+export { findTool, requireKubernetesTool } from './tools.js';
 export type { Direction, FaultyProxy, NetworkFault } from './toxiproxy/faulty-proxy.js';
 export { startToxiproxy, type ToxiproxyHandle } from './toxiproxy/toxiproxy.js';
