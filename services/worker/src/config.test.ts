@@ -11,6 +11,8 @@ const bad = {
   LOCK_DURATION_MS: ['999'],
   MAX_ATTEMPTS: ['0', '101'],
   METRICS_FUNCTIONS: ['1001'],
+  POOL_DRAIN_TARGET_MS: ['999', '86400001'],
+  POOLS: [',', 'ARM', 'default#platforms=linux/arm64'],
   QUARANTINE_AFTER: ['0'],
   QUEUE_TIMEOUT_MS: ['0'],
   REDIS_LOSS_TOLERANCE_MS: ['-1', '1m'],

@@ -18,6 +18,7 @@ import { type SourceSpoolConfig, sourceSpoolConfig } from './attempts/source-spo
 import { type QueueConfig, queueConfig } from './dispatch/consumer.js';
 import { type JobsConfig, jobsConfig } from './dispatch/create-jobs.js';
 import { type FleetConfig, fleetConfig } from './fleet/builders.js';
+import { declaredPools, type PoolsConfig, poolsConfig } from './fleet/pools.js';
 import { type HoldConfig, holdConfig } from './hold/time-marks.js';
 import { type RegistryConfig, registryConfig } from './join/registry.js';
 import { type DeliveryRetentionConfig, deliveryRetentionConfig } from './leader/delivery-retention.js';
@@ -36,6 +37,7 @@ export interface WorkerConfig
     HoldConfig,
     JobsConfig,
     MetricsConfig,
+    PoolsConfig,
     QueueConfig,
     SourceCollectionConfig,
     SourceSpoolConfig,
@@ -58,6 +60,7 @@ export function loadConfig(env: Env): WorkerConfig {
  * @public
  */
 export function workerConfig(fields: Fields, env: Env): WorkerConfig {
+  const fleet = fleetConfig(fields);
   return {
     ...commonConfig(fields, { port: 8090 }),
     ...payloadSecrets(fields),
@@ -65,7 +68,8 @@ export function workerConfig(fields: Fields, env: Env): WorkerConfig {
     ...blobStoreConfig(fields),
     egressAllow: egressAllow(fields),
     publicUrl: publicUrl(fields),
-    ...fleetConfig(fields),
+    ...fleet,
+    ...poolsConfig(fields, fleet),
     ...queueConfig(fields),
     ...jobsConfig(fields),
     ...holdConfig(fields),
@@ -87,6 +91,7 @@ export function shownSettings(config: WorkerConfig): Record<string, unknown> {
     blob_store: config.blobStore,
     blob_store_logs: config.blobStoreLogs,
     builders: config.builders,
+    pools: declaredPools(config),
     insecure_registries: config.registries.insecureRegistries,
     concurrency: config.concurrency,
     build_timeout_ms: config.buildTimeoutMs,

@@ -1,4 +1,6 @@
+import { PoolRegistry } from '@slipway/control-plane/replicas';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { parsePools } from './fleet/pools.js';
 import { held, type Replica, startReplica } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';
 
@@ -66,5 +68,46 @@ describe('a worker with replicas of two pools', () => {
     expect(await installation.job(left)).toMatchObject({ state: 'queued', attempts: [] });
     await installation.startWorker([`${arm.url}#pool=arm`]);
     expect(await installation.ended(left)).toMatchObject({ attempts: [{ replica: arm.url }] });
+  });
+});
+
+describe('a worker with a pool that has no replica', () => {
+  /** A name that never has addresses. */
+  const nowhere = 'dns+http://replicas.invalid:8081#pool=arm&platforms=linux/arm64&max=4';
+
+  it('declares the pool, and leaves its jobs in the queue until a replica builds them', async () => {
+    await installation.startWorker([nowhere], { pools: parsePools('gpu#max=2') });
+    const pools = new PoolRegistry({ redis: installation.redis, keys: installation.keys });
+    await expect
+      .poll(() => pools.list())
+      .toEqual([
+        { name: 'arm', platforms: ['linux/arm64'], slots: 4, drainMs: 300_000 },
+        { name: 'gpu', platforms: [], slots: 2, drainMs: 300_000 },
+      ]);
+    const meta = `${installation.keys.bullPrefix}:builds-arm:meta`;
+    await expect.poll(() => installation.redis.hget(meta, 'concurrency')).toBe('2');
+    const ids = [
+      await installation.submit({ image: 'r.example/a:1', pool: 'arm' }),
+      await installation.submit({ image: 'r.example/b:1', pool: 'arm', target: 'app' }),
+      await installation.submit({ image: 'r.example/c:1', pool: 'arm' }),
+    ];
+    // A worker takes two jobs, and gives them back after some time.
+    await expect
+      .poll(() => installation.redis.zcard(`${installation.keys.bullPrefix}:builds-arm:delayed`))
+      .toBeGreaterThan(0);
+    for (const id of ids) expect(await installation.job(id)).toMatchObject({ state: 'queued', attempts: [] });
+    const arm = await replica();
+    arm.setFeatures('build-options');
+    await installation.startWorker([`${arm.url}#pool=arm&platforms=linux/arm64`]);
+    const ended = await Promise.all(ids.map((id) => installation.ended(id)));
+    expect(ended.map(({ state, attempts }) => [state, attempts.length])).toEqual(
+      ids.map(() => ['succeeded', 1]),
+    );
+  });
+
+  it('ends them when they have waited too long', async () => {
+    await installation.startWorker([nowhere], { queueTimeoutMs: 50 });
+    const id = await installation.submit({ pool: 'arm' });
+    expect(await installation.ended(id)).toMatchObject({ state: 'failed', error: { code: 'expired' } });
   });
 });

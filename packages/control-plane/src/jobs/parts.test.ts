@@ -140,6 +140,8 @@ describe('a job that is built in parts', () => {
     expect(queued.has(id)).toBe(false);
     await installation.build(arm);
     expect(queued.get(id)).toBe('amd');
+    // It is before all jobs that wait for a slot.
+    expect(await dispatch.restore([id])).toEqual([{ id, pool: 'amd', priority: 1 }]);
     expect(toJob(await installation.get(id)).parts).toMatchObject([
       { state: 'succeeded' },
       { state: 'succeeded' },

@@ -5,10 +5,10 @@ export {
   SlotLedger,
   type SlotRequest,
 } from './ledger.js';
+export { PoolRegistry, type PoolState } from './pools.js';
 export {
   type AnnouncedReplica,
   fleetCapacity,
-  type PoolState,
   ReplicaRegistry,
   type ReplicaState,
   replicaId,

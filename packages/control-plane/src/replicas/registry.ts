@@ -50,13 +50,6 @@ export interface AnnouncedReplica {
   readonly platforms: readonly string[];
 }
 
-/** Replicas that build the same platforms, under one name. */
-export interface PoolState {
-  readonly name: string;
-  /** Platforms that each of its replicas builds; an empty list means any. */
-  readonly platforms: readonly string[];
-}
-
 /** Milliseconds after which a replica that no worker names is forgotten. */
 const forgottenAfterMs = 60_000;
 const defaultLimit = 4;
@@ -119,25 +112,6 @@ export class ReplicaRegistry {
       const [before, built] = replies[3 * at] as (string | null)[];
       return before !== null && (before !== pool || built !== platforms.join(' '));
     });
-  }
-
-  /**
-   * Returns the pools of all replicas by name. While no worker runs, returns the last known pools. Replicas of one pool differ in their
-   * platforms only while a change reaches one worker after another: the last announcement wins.
-   */
-  async pools(): Promise<PoolState[]> {
-    const recent = await this.#recent();
-    const urls = recent.length > 0 ? recent : await this.#redis.zrange(this.#keys.replicas, '0', '-1');
-    const pipeline = this.#redis.pipeline();
-    for (const url of urls) pipeline.hmget(this.#keys.replica(url), 'pool', 'platforms');
-    const pools = new Map<string, readonly string[]>();
-    for (const reply of await checked(pipeline.exec())) {
-      const [name, platforms] = reply as (string | null)[];
-      pools.set(name ?? defaultPool, parsePlatforms(platforms));
-    }
-    return [...pools]
-      .map(([name, platforms]) => ({ name, platforms }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Records the outcome of a health check. A replica that is down may return with another engine, so its engine is removed. */

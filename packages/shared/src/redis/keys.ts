@@ -36,6 +36,10 @@ const patterns = {
   removals: 'removals:<of>',
   /** Sorted set of replica URLs; score = when a worker last named each, in ms. */
   replicas: 'replicas',
+  /** Sorted set of pool names; score = when a worker last declared each, in ms. */
+  pools: 'pools',
+  /** Hash: platforms of a pool, slots of a replica, and the time in which its queue is to drain. */
+  pool: 'pool:<name>',
   /** Sorted set of expected build times in ms, by function or image repository. */
   durations: 'durations',
   /** Hash: function or image repository → the replica that built it last. */

@@ -7,6 +7,7 @@ import {
 } from '@slipway/control-plane/jobs';
 import {
   fleetCapacity,
+  type PoolRegistry,
   type PoolState,
   type ReplicaRegistry,
   type ReplicaState,
@@ -19,7 +20,8 @@ import { type Endpoint, endpoint } from '../http/operation.js';
 import { usesPool } from '../tenants/account.js';
 
 interface FleetDeps {
-  readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools' | 'setDraining'>;
+  readonly replicas: Pick<ReplicaRegistry, 'list' | 'setDraining'>;
+  readonly declared: Pick<PoolRegistry, 'list'>;
   readonly store: Pick<JobStore, 'queue' | 'cancel'>;
   readonly hold: Hold;
   readonly registries: () => Promise<readonly RegistryState[]>;
@@ -31,7 +33,7 @@ const releasedSchema = z
 
 const builderListSchema = z.object({ builders: z.array(builderSchema) }).meta({ id: 'BuilderList' });
 
-export function fleetEndpoints({ replicas, store, registries, hold }: FleetDeps): Endpoint[] {
+export function fleetEndpoints({ replicas, declared, store, registries, hold }: FleetDeps): Endpoint[] {
   return [
     endpoint(
       {
@@ -70,7 +72,7 @@ export function fleetEndpoints({ replicas, store, registries, hold }: FleetDeps)
       },
       async ({ res }) => {
         const [pools, list, waited, held] = await Promise.all([
-          replicas.pools(),
+          declared.list(),
           replicas.list(),
           registries(),
           hold.get(),

@@ -1,5 +1,5 @@
 import { createBuildQueues } from '@slipway/control-plane/queues';
-import { ReplicaRegistry } from '@slipway/control-plane/replicas';
+import { PoolRegistry, ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Job } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
@@ -64,6 +64,19 @@ describe('a job', () => {
     const again = (await fleet.say('POST', `/v1/jobs/${id}/retry`)).body as Job;
     expect(again.parts).toHaveLength(2);
     await fleet.say('POST', `/v1/jobs/${again.id}/cancel`);
+  });
+
+  it('waits for a pool that is declared and has no replica', async () => {
+    const declared = new PoolRegistry({ redis, keys: redisKeys(fleet.api.prefix) });
+    await declared.declare([{ name: 'riscv', platforms: ['linux/riscv64'] }]);
+    const byPlatform = await fleet.submit({ platforms: ['linux/riscv64'] });
+    const byName = await fleet.submit({ pool: 'riscv', target: 'app' });
+    expect([byPlatform.pool, byName.pool]).toEqual(['riscv', 'riscv']);
+    const { parts } = await fleet.submit({ platforms: ['linux/amd64', 'linux/riscv64'] });
+    expect(parts?.map(({ pool }) => pool)).toEqual(['amd', 'riscv']);
+    const [, , riscv] = await pools();
+    expect(riscv).toMatchObject({ name: 'riscv', platforms: ['linux/riscv64'], capacity: 0, queued: 3 });
+    expect(riscv).not.toHaveProperty('estimated_ms');
   });
 
   it('is refused when no pool builds it, with the list of pools', async () => {

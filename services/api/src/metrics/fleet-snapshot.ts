@@ -1,6 +1,11 @@
 import { eventsGroup } from '@slipway/control-plane/events';
 import { type JobStore, listRegistries, type RegistryState } from '@slipway/control-plane/jobs';
-import { fleetCapacity, type ReplicaRegistry, type ReplicaState } from '@slipway/control-plane/replicas';
+import {
+  fleetCapacity,
+  type PoolRegistry,
+  type ReplicaRegistry,
+  type ReplicaState,
+} from '@slipway/control-plane/replicas';
 import { defaultPool, defaultTenantName, type JobState, jobStates } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
 
@@ -8,7 +13,8 @@ interface SnapshotDeps {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly store: Pick<JobStore, 'count' | 'queue'>;
-  readonly replicas: Pick<ReplicaRegistry, 'list' | 'pools'>;
+  readonly replicas: Pick<ReplicaRegistry, 'list'>;
+  readonly pools: Pick<PoolRegistry, 'list'>;
   /** Redis' time in milliseconds. */
   readonly now: number;
 }
@@ -41,12 +47,13 @@ export interface FleetSnapshot {
 const aliveMs = 10_000;
 
 /** Reads the snapshot with a few reads, and three for each pool, for any number of waiting jobs. */
-export async function readFleet({ redis, keys, store, replicas, now }: SnapshotDeps): Promise<FleetSnapshot> {
+export async function readFleet(deps: SnapshotDeps): Promise<FleetSnapshot> {
+  const { redis, keys, store, replicas, pools: declared, now } = deps;
   const [registries, list, known, counts, workers, batches, pending, due, events, memory, stored] =
     await Promise.all([
       listRegistries({ redis, keys, now }),
       replicas.list(),
-      replicas.pools(),
+      declared.list(),
       Promise.all(jobStates.map(async (state) => [state, await store.count(state)] as const)),
       redis.zcount(keys.workers, now - aliveMs, '+inf'),
       redis.zcard(keys.openBatches),

@@ -60,8 +60,8 @@ function parseBuilder(item: string): BuilderEntry {
   return { kind, url: origin, ...parseSettings(hash.slice(1)) };
 }
 
-/** Not a query: `+` is a separator here. */
-function parseSettings(text: string): Pick<BuilderEntry, 'max' | 'pool' | 'platforms'> {
+/** Parses the settings of an entry or a pool. Not a query: `+` is a separator here. */
+export function parseSettings(text: string): Pick<BuilderEntry, 'max' | 'pool' | 'platforms'> {
   const settings = new Map<string, string>();
   for (const part of text === '' ? [] : text.split('&')) {
     const [, name, value] = /^(max|pool|platforms)=(.+)$/.exec(part) ?? [];

@@ -1,5 +1,5 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import { ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
+import { PoolRegistry, ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
 import type { Cleanups } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Redis } from '@slipway/shared/redis';
@@ -11,10 +11,11 @@ import { measureFleet, type WorkerMetrics } from '../metrics.js';
 import { Discovery } from './discovery.js';
 import { Engines } from './engines.js';
 import { Placement } from './placement.js';
+import { declaredPools, PoolDeclarations } from './pools.js';
 
 interface FleetOptions {
   readonly cell: Cell;
-  readonly config: Pick<WorkerConfig, 'builders' | 'lockDurationMs'>;
+  readonly config: Pick<WorkerConfig, 'builders' | 'pools' | 'poolDrainTargetMs' | 'lockDurationMs'>;
   /** Stops the build of a lost slot. */
   readonly interruptions: Interruptions;
   /** A connection that is given over to subscriptions. */
@@ -31,6 +32,8 @@ export function createFleet(options: FleetOptions) {
   const { cell, config, interruptions, subscriber, metrics, logger, cleanups } = options;
   const { redis, keys, now, processName: origin } = cell;
   const registry = new ReplicaRegistry({ redis, keys, now });
+  const pools = new PoolRegistry({ redis, keys, now });
+  const declarations = new PoolDeclarations({ pools: declaredPools(config), registry: pools, logger });
   const discovery = new Discovery({ builders: config.builders, registry, logger });
   const placement = new Placement({
     ...{ origin, discovery, subscriber, keys, logger },
@@ -47,9 +50,15 @@ export function createFleet(options: FleetOptions) {
   cleanups.defer('agent of builders', () => agent.destroy());
   return {
     registry,
+    pools,
     discovery,
     placement,
     agent,
-    components: [discovery, new Engines({ registry, discovery, dispatcher: agent, logger }), placement],
+    components: [
+      declarations,
+      discovery,
+      new Engines({ registry, discovery, dispatcher: agent, logger }),
+      placement,
+    ],
   };
 }

@@ -114,6 +114,16 @@ export class Placement implements Component {
     });
   }
 
+  /** Waits up to `waitMs` until the pool has a replica, without a call of Redis. Returns whether it has one. */
+  async hasReplica(pool: string, waitMs: number, signal: AbortSignal): Promise<boolean> {
+    const until = performance.now() + waitMs;
+    for (;;) {
+      if (this.#options.discovery.replicas().some((replica) => replica.pool === pool)) return true;
+      if (signal.aborted || performance.now() >= until) return false;
+      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
   /** Requests slots for all waiting jobs of this worker in one call, now or after the call in progress. */
   #ask(): void {
     this.#askAgain = true;

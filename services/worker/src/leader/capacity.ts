@@ -1,10 +1,11 @@
 import type { BuildQueues } from '@slipway/control-plane/queues';
-import { fleetCapacity, type ReplicaRegistry } from '@slipway/control-plane/replicas';
+import { fleetCapacity, type PoolRegistry, type ReplicaRegistry } from '@slipway/control-plane/replicas';
 import type { Logger } from '@slipway/shared/logger';
 import type { LeaderTask } from './leader.js';
 
 interface CapacityOptions {
-  readonly registry: Pick<ReplicaRegistry, 'list' | 'pools'>;
+  readonly registry: Pick<ReplicaRegistry, 'list'>;
+  readonly pools: Pick<PoolRegistry, 'list'>;
   readonly builds: Pick<BuildQueues, 'limit'>;
   readonly logger: Logger;
 }
@@ -28,10 +29,10 @@ export class Capacity implements LeaderTask {
   }
 
   async run(): Promise<void> {
-    const { registry, builds, logger } = this.#options;
-    const replicas = await registry.list();
-    // A pool that has lost its replicas keeps a limit.
-    for (const pool of new Set([...replicas.map((replica) => replica.pool), ...this.#set.keys()])) {
+    const { registry, pools, builds, logger } = this.#options;
+    const [replicas, declared] = await Promise.all([registry.list(), pools.list()]);
+    // A pool without replicas has a limit too: its jobs wait in the queue.
+    for (const pool of new Set([...declared.map(({ name }) => name), ...this.#set.keys()])) {
       const own = replicas.filter((replica) => replica.pool === pool);
       const slots = fleetCapacity(own);
       const wanted = slots + Math.max(2, readyPerReplica * own.length);
@@ -43,8 +44,8 @@ export class Capacity implements LeaderTask {
   }
 
   async stop(): Promise<void> {
-    const { registry, builds } = this.#options;
-    for (const { name } of await registry.pools()) await builds.limit(name, undefined);
+    const { pools, builds } = this.#options;
+    for (const { name } of await pools.list()) await builds.limit(name, undefined);
     this.#set.clear();
   }
 }

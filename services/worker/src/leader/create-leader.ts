@@ -55,14 +55,14 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
     options;
   const { redis, keys, now, faults } = cell;
   const { store, builds, batches, dispatch } = jobs;
-  const { registry, discovery } = fleet;
+  const { registry, pools, discovery } = fleet;
   const { endpoints, deliveries } = webhooks;
   const sealingKey = deriveKeys(config, 'payload secrets');
   const payloadSecrets = new PayloadSecretStore({ redis, keys, faults, sealingKey });
   return [
     new HealthMonitor({ registry, discovery, dispatcher: fleet.agent, logger }),
-    new Capacity({ registry, builds, logger }),
-    new QueueDepth({ registry, store, counts }),
+    new Capacity({ registry, pools, builds, logger }),
+    new QueueDepth({ pools, store, counts }),
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),
     new Batches({ batches, store, logger }),
     new UnsavedLogs({ redis, keys, blobs, store, logger }),

@@ -1,10 +1,10 @@
 import type { JobStore } from '@slipway/control-plane/jobs';
-import type { ReplicaRegistry } from '@slipway/control-plane/replicas';
+import type { PoolRegistry } from '@slipway/control-plane/replicas';
 import type { MinuteCounts } from '@slipway/control-plane/stats';
 import type { LeaderTask } from './leader.js';
 
 interface QueueDepthOptions {
-  readonly registry: Pick<ReplicaRegistry, 'pools'>;
+  readonly pools: Pick<PoolRegistry, 'list'>;
   readonly store: Pick<JobStore, 'queue'>;
   readonly counts: Pick<MinuteCounts, 'waiting'>;
 }
@@ -20,7 +20,7 @@ export class QueueDepth implements LeaderTask {
   }
 
   async run(): Promise<void> {
-    const { registry, store, counts } = this.#options;
-    for (const { name } of await registry.pools()) counts.waiting(name, (await store.queue(name)).queued);
+    const { pools, store, counts } = this.#options;
+    for (const { name } of await pools.list()) counts.waiting(name, (await store.queue(name)).queued);
   }
 }

@@ -172,6 +172,8 @@ async function startWorker(options: {
     webhookRetryDelaysMs: usualDelaysMs,
     webhookTokens: new WebhookTokens(),
     builders: parseBuilders(options.builders.join()),
+    pools: [],
+    poolDrainTargetMs: 300_000,
     registries: { insecureRegistries: [], dockerConfig: options.folder, helperEnv: {} },
     concurrency: 20,
     redisLossToleranceMs: 60_000,

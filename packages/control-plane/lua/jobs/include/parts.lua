@@ -70,6 +70,7 @@ part_ended = function(job, to)
     return end_job(parent, 'queued', to)
   end
   if redis.call('HINCRBY', parent.key, 'parts_left', -1) > 0 then return end
-  redis.call('HSET', parent.key, 'queued_at', whole(now))
+  -- Joining needs no slot, so the job is first in the queue: its pool may have no replica, and then jobs that wait for one are before it.
+  redis.call('HSET', parent.key, 'queued_at', whole(now), 'priority', 1)
   release(parent)
 end

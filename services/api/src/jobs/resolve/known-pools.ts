@@ -1,8 +1,8 @@
-import type { PoolState, ReplicaRegistry } from '@slipway/control-plane/replicas';
+import type { PoolRegistry, PoolState } from '@slipway/control-plane/replicas';
 import { SlipwayError } from '@slipway/shared/errors';
 
 interface KnownPoolsOptions {
-  readonly registry: Pick<ReplicaRegistry, 'pools'>;
+  readonly registry: Pick<PoolRegistry, 'list'>;
   /** Returns monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -29,7 +29,7 @@ export class KnownPools {
         if (!(error instanceof SlipwayError)) throw error;
       }
     }
-    const pools = await this.#options.registry.pools();
+    const pools = await this.#options.registry.list();
     this.#known = { at: now(), pools };
     return choose(pools);
   }

@@ -114,7 +114,7 @@ describe('the known pools', () => {
     const state = { now: 0, asked: 0, pools: [amd] as PoolState[] };
     const known = new KnownPools({
       registry: {
-        async pools() {
+        async list() {
           state.asked++;
           return state.pools;
         },
