@@ -1,6 +1,6 @@
 import type { Fields } from '@slipway/shared/config';
 import type { TerminalState } from '@slipway/shared/contracts';
-import { type ErrorCode, errorCodes, errorRow } from '@slipway/shared/errors';
+import { type ErrorCode, errorCodes, errorRow, isStorageCode } from '@slipway/shared/errors';
 import { Counter, Gauge, Histogram, type Registry } from '@slipway/shared/metrics';
 import { FunctionNames } from './stats/function-names.js';
 
@@ -127,7 +127,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
     labelNames: ['code'],
     registers,
   });
-  for (const code of errorCodes.filter((each) => each.startsWith('storage_'))) storageFaults.inc({ code }, 0);
+  for (const code of errorCodes.filter(isStorageCode)) storageFaults.inc({ code }, 0);
   for (const code of ['builder_unreachable', 'engine_unreachable'] as const)
     placementsRepeated.inc({ code }, 0);
   // So that the first one is an increase.

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { codeOf } from '@slipway/shared/errors';
+import { codeOf, isStorageCode } from '@slipway/shared/errors';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { type LogBlobs, logBlobKey, logPartKey } from './blob.js';
 import { storedWithin, storeWithinMs } from './within.js';
@@ -77,7 +77,7 @@ async function* storedLines(options: LogSources, attempt: number, from: number):
       at = value.at(-1)?.line ?? at;
     }
   } catch (error) {
-    if (!codeOf(error).startsWith('storage_') || !(await isLive(options, attempt, at))) throw error;
+    if (!isStorageCode(codeOf(error)) || !(await isLive(options, attempt, at))) throw error;
     yield* liveLines(live, attempt, at);
   }
 }

@@ -3,4 +3,4 @@ export { infrastructureFault } from './infrastructure.js';
 export { type Problem, toProblem } from './problem.js';
 export { mayShow, shownValue } from './shown-value.js';
 export { codeOf, type FieldError, SlipwayError } from './slipway-error.js';
-export { type ErrorCode, errorCodes, errorRow, type Fault, type RetryRule } from './table.js';
+export { type ErrorCode, errorCodes, errorRow, type Fault, isStorageCode, type RetryRule } from './table.js';

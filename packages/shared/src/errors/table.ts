@@ -13,6 +13,9 @@ export type ErrorCode = keyof typeof errorTable;
 
 export const errorCodes = Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]];
 
+/** Returns true for the codes of the blob store and its disk. */
+export const isStorageCode = (code: ErrorCode) => code.startsWith('storage_');
+
 export function errorRow(code: ErrorCode): Row {
   return errorTable[code];
 }

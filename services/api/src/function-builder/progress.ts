@@ -3,7 +3,7 @@ import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { LogPosition } from '@slipway/control-plane/logs';
 import type { BuilderResult } from '@slipway/shared/contracts';
 import { isTerminal } from '@slipway/shared/contracts';
-import { codeOf } from '@slipway/shared/errors';
+import { codeOf, isStorageCode } from '@slipway/shared/errors';
 import type { Answer } from '@slipway/shared/function-builder';
 import { type FollowDeps, follow } from '../logs/follow.js';
 
@@ -54,7 +54,7 @@ export async function watchJob(options: ProgressOptions): Promise<JobRecord | un
         return await watch();
       } catch (error) {
         if (signal.aborted) return undefined;
-        const ended = codeOf(error).startsWith('storage_') && (await endedJob(options));
+        const ended = isStorageCode(codeOf(error)) && (await endedJob(options));
         if (ended) {
           answer.log('[the rest of the log cannot be read: the blob store is away]');
           return ended;

@@ -1,5 +1,5 @@
 import type { Attempt } from '@slipway/shared/contracts';
-import { type ErrorCode, errorCodes, errorRow } from '@slipway/shared/errors';
+import { type ErrorCode, errorCodes, errorRow, isStorageCode } from '@slipway/shared/errors';
 
 export type Decision =
   | { readonly kind: 'fail' }
@@ -57,7 +57,7 @@ export const isRepeated = ({ code, placements }: Pick<RetryQuestion, 'code' | 'p
   errorRow(code).retry === 'replace' && !isRefusal(code) && placements >= 4;
 
 /** Returns true for a fault of the blob store, which comes back. A builder reports `storage_full` for its own disk. */
-export const isStoreFault = (code: ErrorCode) => code.startsWith('storage_') && code !== 'storage_full';
+export const isStoreFault = (code: ErrorCode) => isStorageCode(code) && code !== 'storage_full';
 
 /** Decides whether another attempt follows, and when. No other code decides that. */
 export function decideRetry(question: RetryQuestion): Decision {

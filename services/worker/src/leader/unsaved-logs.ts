@@ -2,7 +2,7 @@ import type { JobStore } from '@slipway/control-plane/jobs';
 import { noteSavedLog, saveLostLog, unsavedLogs } from '@slipway/control-plane/logs';
 import { onlyReadable } from '@slipway/control-plane/records';
 import type { BlobStore } from '@slipway/shared/blobs';
-import { codeOf } from '@slipway/shared/errors';
+import { codeOf, isStorageCode } from '@slipway/shared/errors';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { LeaderTask } from './leader.js';
@@ -35,7 +35,7 @@ export class UnsavedLogs implements LeaderTask {
       try {
         saved += await this.#save(jobId);
       } catch (error) {
-        if (!codeOf(error).startsWith('storage_')) throw error;
+        if (!isStorageCode(codeOf(error))) throw error;
         // The store is still away. The other logs wait too.
         logger.debug({ err: error, code: codeOf(error) }, 'logs cannot be stored yet');
         break;
