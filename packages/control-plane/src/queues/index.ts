@@ -1,2 +1,2 @@
 export { type BuildQueues, createBuildQueues } from './build-queues.js';
-export { queuedJobSchema, queueName } from './pool-queue.js';
+export { queuedJobSchema, queueKeys, queueName } from './pool-queue.js';

@@ -9,6 +9,9 @@ export const queuedJobSchema = z.object({ jobId: jobIdSchema });
 /** Returns the name of a pool's queue in BullMQ. The queue of the default pool keeps its name from versions without pools. */
 export const queueName = (pool: string): string => (pool === defaultPool ? 'builds' : `builds-${pool}`);
 
+/** Returns the beginning of the Redis keys of a pool's queue. */
+export const queueKeys = (keys: Keys, pool: string): string => `${keys.bullPrefix}:${queueName(pool)}:`;
+
 interface QueuedJob {
   readonly id: string;
   /** Lower is earlier; at least 1. */

@@ -1,3 +1,4 @@
+export { readDemand } from './demand.js';
 export {
   type AcquireReply,
   type Lease,
@@ -14,3 +15,4 @@ export {
   replicaId,
 } from './registry.js';
 export { rendezvous } from './rendezvous.js';
+export { type PoolDemand, targetOf, wantedReplicas } from './wanted.js';

@@ -97,6 +97,16 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     ({ capacity }) => capacity,
   );
   pool(
+    'slipway_fleet_pool_replicas',
+    'Replicas of a pool that answer and are not drained',
+    ({ replicas }) => replicas,
+  );
+  pool(
+    'slipway_pool_wanted_replicas',
+    'Replicas that a pool wants for its running builds and the jobs that may run',
+    ({ wantedReplicas }) => wantedReplicas,
+  );
+  pool(
     'slipway_fleet_pool_stuck',
     '1 if jobs wait, none runs and there is capacity',
     ({ queued, running, capacity }) => (queued > 0 && running === 0 && capacity > 0 ? 1 : 0),

@@ -5,6 +5,9 @@ import {
   type PoolRegistry,
   type ReplicaRegistry,
   type ReplicaState,
+  readDemand,
+  targetOf,
+  wantedReplicas,
 } from '@slipway/control-plane/replicas';
 import { defaultPool, defaultTenantName, type JobState, jobStates } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
@@ -26,6 +29,9 @@ interface PoolSnapshot {
   readonly oldestWaitMs: number;
   /** Builds that its replicas accept at once now. */
   readonly capacity: number;
+  /** Its replicas that answer and are not drained. */
+  readonly replicas: number;
+  readonly wantedReplicas: number;
 }
 
 /** The state of the whole installation, read from Redis. */
@@ -46,7 +52,7 @@ export interface FleetSnapshot {
 /** Milliseconds without a heartbeat after which a worker counts as dead. */
 const aliveMs = 10_000;
 
-/** Reads the snapshot with a few reads, and three for each pool, for any number of waiting jobs. */
+/** Reads the snapshot with a few reads, and four for each pool, for any number of waiting jobs. */
 export async function readFleet(deps: SnapshotDeps): Promise<FleetSnapshot> {
   const { redis, keys, store, replicas, pools: declared, now } = deps;
   const [registries, list, known, counts, workers, batches, pending, due, events, memory, stored] =
@@ -63,12 +69,20 @@ export async function readFleet(deps: SnapshotDeps): Promise<FleetSnapshot> {
       redis.info('memory'),
       storedByTenants({ redis, keys }),
     ]);
-  const names = known.length > 0 ? known.map(({ name }) => name) : [defaultPool];
-  const pools = names.map(async (name) => ({
-    name,
-    ...(await store.queue(name)),
-    capacity: fleetCapacity(list.filter(({ pool }) => pool === name)),
-  }));
+  const all = known.length > 0 ? known : [{ name: defaultPool, platforms: [] }];
+  const pools = all.map(async (pool) => {
+    const own = list.filter((replica) => replica.pool === pool.name);
+    const [queue, demand] = await Promise.all([
+      store.queue(pool.name),
+      readDemand({ redis, keys }, pool.name),
+    ]);
+    return {
+      ...{ name: pool.name, ...queue },
+      capacity: fleetCapacity(own),
+      replicas: own.filter(({ health, draining }) => health !== 'down' && !draining).length,
+      wantedReplicas: wantedReplicas(demand, targetOf(pool, own)),
+    };
+  });
   return {
     jobs: new Map(counts),
     pools: await Promise.all(pools),

@@ -24,7 +24,17 @@ import { measureRequests } from './http-metrics.js';
 
 const snapshot: FleetSnapshot = {
   jobs: new Map([['queued', 3]]),
-  pools: [{ name: 'default', queued: 3, running: 0, oldestWaitMs: 4_000, capacity: 2 }],
+  pools: [
+    {
+      name: 'default',
+      queued: 3,
+      running: 0,
+      oldestWaitMs: 4_000,
+      capacity: 2,
+      replicas: 1,
+      wantedReplicas: 2,
+    },
+  ],
   replicas: [],
   registries: [{ registry: 'r.example', circuit: 'open', waiting: 7, faults: 3, since: 0 }],
   workers: 2,
@@ -109,6 +119,8 @@ describe('an API', () => {
     const text = await metrics();
     for (const line of [
       'slipway_fleet_pool_slots{pool="arm"} 3',
+      'slipway_fleet_pool_replicas{pool="arm"} 1',
+      'slipway_pool_wanted_replicas{pool="arm"} 1',
       'slipway_fleet_pool_stuck{pool="arm"} 1',
       'slipway_fleet_replica_slots{pool="arm",replica="http://a:1"} 3',
       'slipway_fleet_replica_circuit_open{pool="arm",replica="http://a:1"} 0',

@@ -25,7 +25,7 @@ export function poolsConfig(fields: Fields, { builders }: FleetConfig): PoolsCon
         },
       }) ?? [],
     poolDrainTargetMs: fields.int('POOL_DRAIN_TARGET_MS', {
-      doc: 'Time in which the jobs that wait for a pool are to be built; decides how many replicas [a pool](builders.md#pools) wants',
+      doc: 'Time in which the jobs that wait for a pool are to be built; decides how many replicas a pool [wants](builders.md#wanted-replicas)',
       default: 5 * 60_000,
       min: 1_000,
       max: 24 * 3600 * 1_000,
