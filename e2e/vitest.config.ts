@@ -19,7 +19,7 @@ const files = {
   /** Files of `e2e` that run again with their blobs in S3 and a Redis Cluster. */
   cluster: testsIn(['batches.test.ts', 'redis-restart.test.ts', 'stack.test.ts', 'webhooks.test.ts']),
   /** Files that run in namespaces without access to the Internet. */
-  system: testsIn(['system', 'generators']),
+  system: testsIn(['system', 'generators', 'helm']),
   /** Files that run a Kubernetes cluster, in the same namespaces. */
   kubernetes: testsIn(['kubernetes']),
 };

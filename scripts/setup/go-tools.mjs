@@ -61,6 +61,27 @@ export const systemTools = [
     programs: { 'oapi-codegen': './cmd/oapi-codegen' },
     ldflags: '-ldflags=-s -w',
   },
+  {
+    // Renders the chart of deploy/helm. Helm 3 takes the version of Kubernetes that it renders for from the linker.
+    module: 'helm.sh/helm/v3',
+    version: 'v3.22.0',
+    programs: { helm: './cmd/helm' },
+    ldflags: [
+      '-ldflags=-s -w',
+      '-X helm.sh/helm/v3/internal/version.version=v3.22.0',
+      ...['pkg/chartutil', 'pkg/lint/rules'].flatMap((path) => [
+        `-X helm.sh/helm/v3/${path}.k8sVersionMajor=1`,
+        `-X helm.sh/helm/v3/${path}.k8sVersionMinor=37`,
+      ]),
+    ].join(' '),
+  },
+  {
+    // The chart works with Helm 4 too, which has the same program name.
+    module: 'helm.sh/helm/v4',
+    version: 'v4.3.2',
+    programs: { helm4: './cmd/helm' },
+    ldflags: '-ldflags=-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.2',
+  },
 ];
 
 /** Builds each tool that is missing. Without a Go toolchain it prints which ones are left out. */
