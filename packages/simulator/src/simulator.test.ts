@@ -130,7 +130,8 @@ describe('a simulated replica', () => {
     const held = post(simulator, { image: 'r.example/held:1', signal: leave.signal }).catch(() => 'gone');
     await expect.poll(async () => (await simulator.stats()).begun).toBe(1);
     expect((await fetch(`${simulator.url}/ready`)).status).toBe(503);
-    expect((await fetch(`${simulator.url}/healthz`)).status).toBe(200);
+    for (const path of ['/healthz', '/readyz'])
+      expect((await fetch(simulator.url + path)).status, path).toBe(200);
     const refused = await post(simulator);
     expect([refused.status, refused.headers.get('content-type')]).toEqual([429, 'text/plain; charset=utf-8']);
     expect(await refused.text()).toBe('Concurrent request limit exceeded. Max concurrent request1');
@@ -141,6 +142,28 @@ describe('a simulated replica', () => {
     expect((await post(simulator)).status).toBe(200);
     expect((await fetch(`${simulator.url}/ready`)).status).toBe(200);
   });
+
+  it.each([
+    [true, { code: 'builder_draining' }, [false, true, false, false]],
+    [false, 'Draining', [false, false, false]],
+  ])(
+    "that stops refuses builds, and reports it as Slipway's builder does: %s",
+    async (buildOptions, refusal, drains) => {
+      const simulator = await start({ buildOptions, durations: { meanMs: 500, sigma: 0 } });
+      const running = post(simulator, { stream: true });
+      await expect.poll(async () => (await simulator.stats()).begun).toBe(1);
+      const stopped = simulator.stop();
+      const refused = await post(simulator);
+      expect(refused.status).toBe(503);
+      expect(buildOptions ? await refused.json() : await refused.text()).toEqual(
+        typeof refusal === 'string' ? refusal : expect.objectContaining(refusal),
+      );
+      const said = await lines(await running);
+      expect(said.map((line) => 'draining' in line)).toEqual(drains);
+      expect(said.at(-1)).toMatchObject({ status: 'success' });
+      await stopped;
+    },
+  );
 });
 
 describe('a fault', () => {

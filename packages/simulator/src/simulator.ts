@@ -40,7 +40,8 @@ export function createSimulator({ config, logger, exit, onListening }: Simulator
         faults,
         exit,
         refuse: (ms) => listener.pause(ms),
-        draining: () => signal.aborted,
+        draining: signal,
+        reportsDrain: config.buildOptions,
       });
       server.on('request', (request, response) => {
         if (config.buildOptions) response.setHeader(featuresHeader, builderFeatures.join(', '));

@@ -20,8 +20,12 @@ import { requireMemory } from './secrets/memory.js';
 interface BuilderDeps extends ServiceDeps<BuilderServiceConfig> {
   /** Receives the bound port. */
   readonly onListening?: (port: number) => void;
+  /** Milliseconds for which a stopped builder without builds still answers connected clients. Default: 3,000. */
+  readonly lingerMs?: number;
 }
 
+/** Longer than the time between two health checks of Slipway's workers, which then see that the builder drains. */
+const usualLingerMs = 3_000;
 /** Between SIGTERM and SIGKILL for an engine's processes. */
 const killGraceMs = 2_000;
 const heartbeatMs = 15_000;
@@ -70,15 +74,20 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
   logger.info(shownSettings(config, engine.name), 'starting');
   const warnings = warningsOf({ config, engine });
   for (const warning of warnings) logger.warn(warning);
+  // For orchestrators. A full replica still serves its builds and its health checks, so it stays ready.
+  const serves = async () => {
+    if (drain.begun.aborted) throw new SlipwayError('builder_draining');
+    await watch.ready();
+  };
+  // Of the Function Builder API, for clients that choose a replica for a build.
+  const takesBuilds = async () => {
+    await serves();
+    if (slots.isFull) throw new SlipwayError('builder_busy');
+  };
   const servers = serviceServers({
     ...{ config, logger, registry: metrics.registry },
-    async ready() {
-      if (drain.begun.aborted) throw new SlipwayError('builder_draining');
-      if (watch.fault) throw watch.fault;
-      if (slots.isFull) throw new SlipwayError('builder_busy');
-      await watch.ready();
-    },
-    readyAliases: ['/ready'],
+    ready: serves,
+    readyPaths: { '/ready': takesBuilds },
     warnings: () => warnings,
     create(listen, health) {
       const app = createApp({
@@ -102,12 +111,9 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
         heartbeatMs: deps.heartbeatMs,
       });
       const { shutdownGraceMs } = config;
+      const { lingerMs = usualLingerMs } = deps;
       return drainingServer({
-        ...listen,
-        app,
-        drain,
-        slots,
-        shutdownGraceMs,
+        ...{ ...listen, app, drain, slots, shutdownGraceMs, lingerMs },
         ...(onListening && { onListening }),
       });
     },

@@ -310,7 +310,11 @@ describe('several workers together', () => {
     }
     await installation.startWorker(builders.map(({ url }) => url));
     const job = await installation.ended(await installation.submit());
-    expect(job.attempts.map(({ outcome }) => outcome)).toEqual(['builder_lost', 'builder_lost', 'succeeded']);
+    expect(job.attempts.map(({ outcome }) => outcome)).toEqual([
+      'builder_draining',
+      'builder_draining',
+      'succeeded',
+    ]);
   });
 
   it('keep the concurrency of the queue at what the fleet can build, and clear it when they go', async () => {

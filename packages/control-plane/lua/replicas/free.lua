@@ -58,7 +58,7 @@ if outcome == 'busy' then
 end
 
 if outcome == 'draining' then
-  redis.call('HSET', key, 'readiness', 'draining', 'readiness_reason', '', 'readiness_until', now + 5000)
+  redis.call('HSET', key, 'readiness', 'draining', 'readiness_reason', '', 'readiness_until', now + 15000)
   return ''
 end
 

@@ -192,6 +192,18 @@ export class ReplicaRegistry {
     return true;
   }
 
+  /** Returns true if the replica drains, by its own report or by an operator. Its end is no fault of the replica or its builds. */
+  async isLeaving(url: string): Promise<boolean> {
+    const known = await this.#redis.hmget(
+      this.#keys.replica(url),
+      'draining',
+      'readiness',
+      'readiness_until',
+    );
+    const [drained, readiness, until] = known;
+    return drained !== null || (readiness === 'draining' && Number(until) > this.#now());
+  }
+
   async list(): Promise<ReplicaState[]> {
     const now = this.#now();
     const urls = await this.#urls();

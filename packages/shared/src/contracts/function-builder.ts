@@ -68,4 +68,6 @@ export interface BuilderResult {
   readonly digest?: string;
   /** Duration in seconds. */
   readonly duration?: number;
+  /** True in a line of a stream: the builder takes no more builds, and finishes this one. Other builders do not send it. */
+  readonly draining?: boolean;
 }

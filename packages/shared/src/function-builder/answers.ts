@@ -4,6 +4,8 @@ import { type BuilderResult, maxStreamLineBytes } from '../contracts/index.js';
 /** Sends a build's log and result to the client. */
 export interface Answer {
   log(line: string): void;
+  /** Tells the client that the server drains, if the answer can. The build goes on. */
+  drain(): void;
   /** Sends the result. Nothing may follow it. */
   end(result: BuilderResult): void;
 }
@@ -45,6 +47,10 @@ export class BufferedAnswer implements Answer {
     }
   }
 
+  drain(): void {
+    // The answer has one object, at the end.
+  }
+
   end(result: BuilderResult): void {
     const log = this.#dropped === 0 ? this.#lines : [droppedNote(this.#dropped), ...this.#lines];
     const isDraining = draining.includes(result.code);
@@ -84,6 +90,11 @@ export class StreamedAnswer implements Answer {
     if (this.#dropped > 0) this.#add(droppedNote(this.#dropped));
     this.#dropped = 0;
     this.#add(cut(line));
+  }
+
+  drain(): void {
+    this.#flush();
+    this.#write({ log: [], status: 'in_progress', draining: true });
   }
 
   end(result: BuilderResult): void {

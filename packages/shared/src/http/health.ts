@@ -10,15 +10,18 @@ interface HealthOptions {
   readonly warnings?: () => readonly string[];
   /** Undefined if the metrics have a separate port. */
   readonly registry?: Registry;
-  /** More paths that answer like /readyz. */
-  readonly readyAliases?: readonly string[];
+  /** More paths that answer in the form of /readyz, each with its own check. */
+  readonly readyPaths?: ReadyPaths;
 }
+
+/** Checks by path. Each rejects with a coded error, as `HealthOptions.ready` does. */
+export type ReadyPaths = Readonly<Record<string, () => Promise<void>>>;
 
 /** Returns a router for `/healthz` (liveness), `/readyz` (fails once draining) and `/metrics`. */
 export function healthRouter({
   ready,
   registry,
-  readyAliases = [],
+  readyPaths = {},
   warnings = () => [],
 }: HealthOptions): Router {
   const notes = () => {
@@ -29,17 +32,20 @@ export function healthRouter({
   router.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });
   });
-  const answer: RequestHandler = async (_req, res) => {
-    try {
-      await ready();
-      res.json({ status: 'ready', ...notes() });
-    } catch (error) {
-      const { status, code, detail } = toProblem(error);
-      res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail, ...notes() });
-    }
-  };
+  const answer =
+    (check: () => Promise<void>): RequestHandler =>
+    async (_req, res) => {
+      try {
+        await check();
+        res.json({ status: 'ready', ...notes() });
+      } catch (error) {
+        const { status, code, detail } = toProblem(error);
+        res.status(status === 500 ? 503 : status).json({ status: 'not_ready', code, detail, ...notes() });
+      }
+    };
   // Separate routes, because requests are measured by the path of their route.
-  for (const path of ['/readyz', ...readyAliases]) router.get(path, answer);
+  for (const [path, check] of Object.entries({ '/readyz': ready, ...readyPaths }))
+    router.get(path, answer(check));
   if (registry) router.use(metricsRouter(registry));
   return router;
 }

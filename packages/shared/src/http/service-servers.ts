@@ -3,7 +3,7 @@ import type { CommonConfig } from '../config/common.js';
 import type { Component } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
 import { measureCertificates, measureProcess, type Registry } from '../metrics/index.js';
-import { healthRouter } from './health.js';
+import { healthRouter, type ReadyPaths } from './health.js';
 import { metricsServer } from './metrics.js';
 import { notFoundHandler, problemHandler } from './problems.js';
 import { securityHeaders } from './security-headers.js';
@@ -23,8 +23,8 @@ interface ServiceServersOptions {
   readonly ready: () => Promise<void>;
   /** Returns problems of the process's setup, shown with its readiness. */
   readonly warnings: () => readonly string[];
-  /** More paths that answer like /readyz. */
-  readonly readyAliases?: readonly string[];
+  /** More paths that answer in the form of /readyz, each with its own check. */
+  readonly readyPaths?: ReadyPaths;
   readonly logger: Logger;
   /** Creates the server of the service's own port. Its app mounts `health`. */
   readonly create: (listen: ServiceListen, health: Router) => Component;
@@ -39,8 +39,8 @@ export function serviceServers(options: ServiceServersOptions): Component[] {
   const { port, metricsPort, healthPort, bindHost: host, http: settings } = config;
   measureProcess({ registry });
   const listen = { host, logger, settings, onCertificate: measureCertificates({ registry, redis }) };
-  const { ready, warnings, readyAliases = [] } = options;
-  const checks = { ready, warnings, readyAliases };
+  const { ready, warnings, readyPaths = {} } = options;
+  const checks = { ready, warnings, readyPaths };
   const health = healthRouter(checks);
   const own = metricsPort === undefined ? healthRouter({ ...checks, registry }) : health;
   return [

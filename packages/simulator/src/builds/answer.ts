@@ -7,6 +7,8 @@ type LastWord = Omit<BuilderResult, 'status' | 'digest' | 'code'> & { readonly s
 /** Sends a build's log and end to the client: as NDJSON while it runs if the client asks for it, else as one object at the end. */
 export interface Answer {
   log(line: string): void;
+  /** A stream reports that the simulator drains. */
+  drain(): void;
   /** The last word; nothing may follow. */
   end(last: LastWord): void;
 }
@@ -21,6 +23,9 @@ function streamed(response: ServerResponse): Answer {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
   return {
     log: (line) => response.write(say({ log: [line], status: 'in_progress' })),
+    drain: () => {
+      if (!response.writableEnded) response.write(say({ log: [], status: 'in_progress', draining: true }));
+    },
     end: (last) => response.end(say(last)),
   };
 }
@@ -29,6 +34,7 @@ function buffered(response: ServerResponse): Answer {
   const log: string[] = [];
   return {
     log: (line) => log.push(line),
+    drain: () => undefined,
     end: (last) => endWithJson(response, 200, { log, ...last }),
   };
 }

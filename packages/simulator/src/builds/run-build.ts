@@ -17,6 +17,8 @@ export interface RunBuildOptions {
   readonly isEngineDead: () => boolean;
   /** Ends the process, for the fault `exit`. */
   readonly exit: () => void;
+  /** When the stream reports that the simulator drains; undefined: never. */
+  readonly draining: AbortSignal | undefined;
 }
 
 /** The messages of BuildKit's client when no daemon answers, and when the daemon dies during a build. */
@@ -67,6 +69,10 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
   }
 
   const answer = answerTo(request, response);
+  const announceDrain = () => answer.drain();
+  if (options.draining?.aborted) announceDrain();
+  options.draining?.addEventListener('abort', announceDrain);
+  response.once('close', () => options.draining?.removeEventListener('abort', announceDrain));
   if (fault?.fault === 'engine_dead') {
     stats.ended(image, 'failed');
     return answer.end({ image, status: 'failed', error: noEngine, duration: seconds() });

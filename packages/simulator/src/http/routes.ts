@@ -18,14 +18,17 @@ export interface RoutesOptions {
   readonly exit: () => void;
   /** Refuses connections for `ms` milliseconds, for the fault `refuse`. */
   readonly refuse: (ms: number) => void;
-  readonly draining: () => boolean;
+  /** Aborted when the simulator drains. */
+  readonly draining: AbortSignal;
+  /** Makes it report with a code, also on its streams, that it drains, as Slipway's builder does. Other builders do not. */
+  readonly reportsDrain: boolean;
 }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** The Function Builder API (protocol.md), and beside it what a test needs: `/stats` and `/faults`. */
 export function routes(options: RoutesOptions): Handler {
-  const { stats, faults, draining, maxInflight } = options;
+  const { stats, faults, draining, reportsDrain, maxInflight } = options;
   const isFull = () => maxInflight > 0 && stats.concurrency >= maxInflight;
   return async (request, response) => {
     switch (`${request.method} ${request.url?.split('?')[0]}`) {
@@ -37,7 +40,10 @@ export function routes(options: RoutesOptions): Handler {
       case 'GET /readyz':
         if (faults.deadEngine?.reason)
           return endWithJson(response, 503, { status: 'not_ready', ...engineUnreachable });
-        return draining() || isFull() || faults.deadEngine
+        if (draining.aborted && reportsDrain)
+          return endWithJson(response, 503, { status: 'not_ready', ...builderDraining });
+        // As of Slipway's builder: /readyz does not fail because every slot is taken.
+        return draining.aborted || faults.deadEngine || (isFull() && !request.url?.startsWith('/readyz'))
           ? text(response, 503, 'Busy')
           : text(response, 200, 'OK');
       case 'GET /stats':
@@ -63,15 +69,15 @@ async function build(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { stats, faults, maxInflight, draining } = options;
-  if (draining()) {
+  const { stats, faults, maxInflight, draining, reportsDrain } = options;
+  if (draining.aborted) {
     stats.refused('draining');
     response.setHeader('connection', 'close');
+    if (reportsDrain) return refuse(response, builderDraining);
     return text(response, 503, 'Draining');
   }
   if (faults.deadEngine?.reason) {
-    const { code, detail: error } = engineUnreachable;
-    return endWithJson(response, 503, { status: 'failed', error, code, log: [] });
+    return refuse(response, engineUnreachable);
   }
   stats.arrived();
   try {
@@ -90,7 +96,7 @@ async function admitted(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { stats, faults, payloadSecret, maxInflight, durations, exit, refuse } = options;
+  const { stats, faults, payloadSecret, maxInflight, durations, exit } = options;
   const received = await receivePayload(request, payloadSecret);
   if (received.kind === 'bad_signature') {
     stats.refused('bad_signatures');
@@ -105,7 +111,7 @@ async function admitted(
   if (fault) stats.fault(fault.fault);
   if (fault?.fault === 'busy') return busy(response, maxInflight);
   if (fault?.fault === 'refuse') {
-    refuse(fault.ms);
+    options.refuse(fault.ms);
     response.socket?.resetAndDestroy();
     return;
   }
@@ -114,6 +120,7 @@ async function admitted(
     ...{ request, response, image, durationMs, fault, stats, exit },
     options: optionsOf(received.config),
     isEngineDead: () => faults.deadEngine !== undefined,
+    draining: options.reportsDrain ? options.draining : undefined,
   });
 }
 
@@ -131,6 +138,11 @@ function optionsOf({
 }
 
 const engineUnreachable = { code: 'engine_unreachable', detail: 'BuildKit does not answer' };
+const builderDraining = { code: 'builder_draining', detail: 'The builder is draining' };
+
+function refuse(response: ServerResponse, { code, detail }: { code: string; detail: string }): void {
+  endWithJson(response, 503, { status: 'failed', error: detail, code, log: [] });
+}
 
 /** Word for word as pro-builder says it. */
 function busy(response: ServerResponse, limit: number): void {

@@ -1,12 +1,14 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { SlipwayError } from '@slipway/shared/errors';
 import { describe, expect, test } from 'vitest';
 import { signatureOf } from '../testing/payload.js';
 import { linesOf, postBuild, resultOf, streamed } from '../testing/post-build.js';
+import { ScriptedEngine } from '../testing/scripted-engine.js';
 import { goodBody as body, leftIn, refusalOf, startScripted } from '../testing/scripted-service.js';
+import { startService } from '../testing/start-service.js';
 
 describe('at its limit', () => {
-  test('it answers 429 before it reads the body, is not ready, and recovers', async () => {
+  test('it answers 429 before it reads the body and in /ready, stays ready for orchestrators, and recovers', async () => {
     const { url, port, engine } = await startScripted({ MAX_INFLIGHT: '1' });
     const first = postBuild({ url, body });
     await expect.poll(() => engine.builds).toHaveLength(1);
@@ -33,7 +35,7 @@ describe('at its limit', () => {
     request.on('error', () => {}).destroy();
 
     expect((await fetch(`${url}/ready`)).status).toBe(429);
-    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    for (const path of ['/healthz', '/readyz']) expect((await fetch(url + path)).status, path).toBe(200);
     engine.builds[0]?.succeed();
     expect((await first).status).toBe(200);
     expect((await fetch(`${url}/ready`)).status).toBe(200);
@@ -84,7 +86,9 @@ describe('a build is stopped', () => {
     const running = postBuild({ url, body });
     await expect.poll(() => engine.builds).toHaveLength(1);
     const stopped = stop();
-    await expect.poll(async () => (await fetch(`${url}/ready`)).status).toBe(503);
+    for (const path of ['/ready', '/readyz']) {
+      await expect.poll(async () => (await fetch(url + path)).status).toBe(503);
+    }
     const refused = await postBuild({ url, body });
     expect(refused.headers.get('connection')).toBe('close');
     expect(await refusalOf(refused)).toEqual({ status: 503, code: 'builder_draining' });
@@ -92,6 +96,60 @@ describe('a build is stopped', () => {
     expect(await resultOf(await running)).toMatchObject({ status: 'success' });
     await stopped;
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  });
+
+  test('after a line that says at once that the builder drains', async () => {
+    const { url, engine, stop } = await startScripted();
+    const early = linesOf(await postBuild({ url, body, headers: streamed }));
+    const buffered = postBuild({ url, body });
+    await expect.poll(() => engine.builds).toHaveLength(2);
+    const stopped = stop();
+    expect((await early.next()).value).toMatchObject({ log: [], status: 'in_progress', draining: true });
+    for (const build of engine.builds) build.succeed();
+    expect((await early.next()).value).toMatchObject({ status: 'success' });
+    expect(await resultOf(await buffered)).toMatchObject({ status: 'success' });
+    await stopped;
+  });
+
+  test('that said so too if it received its payload before the stop', async () => {
+    const { url, port, engine, stop } = await startScripted();
+    const request = httpRequest({
+      ...{ port, host: '127.0.0.1', path: '/build', method: 'POST' },
+      headers: { ...streamed, 'Content-Length': body.length, 'X-Build-Signature': signatureOf(body) },
+    });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve).once('error', reject);
+    });
+    request.write(body.subarray(0, 1));
+    await expect.poll(async () => (await fetch(`${url}/metrics`)).text()).toContain('builds_in_flight 1\n');
+    const stopped = stop();
+    await expect.poll(async () => (await fetch(`${url}/readyz`)).status).toBe(503);
+    engine.onBuild = ({ succeed }) => succeed();
+    request.end(body.subarray(1));
+    const lines = String(Buffer.concat(await (await answered).toArray()))
+      .trim()
+      .split('\n');
+    expect(JSON.parse(lines[0] ?? '')).toEqual({ log: [], status: 'in_progress', draining: true });
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ status: 'success' });
+    await stopped;
+  });
+
+  test('and an idle builder still answers connected clients, which so see that it drains', async () => {
+    const service = await startService({ engine: new ScriptedEngine(), lingerMs: 600_000 });
+    const agent = new Agent({ keepAlive: true });
+    const ready = () =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        httpRequest(`${service.url}/ready`, { agent }, (answer) =>
+          answer.resume().once('end', () => resolve(answer)),
+        )
+          .once('error', reject)
+          .end();
+      });
+    expect((await ready()).statusCode).toBe(200);
+    const stopped = service.stop();
+    const { statusCode, headers } = await ready();
+    expect([statusCode, headers.connection]).toEqual([503, 'close']);
+    await stopped;
   });
 
   test('with a last line when the grace time is over', async () => {

@@ -122,6 +122,9 @@ async function handle(options: HandleOptions): Promise<void> {
       'slipway.payload.files': build.files,
     });
     const answer = answerTo(options);
+    const announceDrain = () => answer.drain();
+    if (drain.begun.aborted) announceDrain();
+    drain.begun.addEventListener('abort', announceDrain);
     const stop = stopSignal({ response: res, limitMs, drained: drain.over });
     const stopTimer = metrics.buildSeconds.startTimer();
     const { result, error } = await runBuild({
@@ -132,6 +135,7 @@ async function handle(options: HandleOptions): Promise<void> {
       tracing,
     });
     stop.clear();
+    drain.begun.removeEventListener('abort', announceDrain);
     stopTimer({ status: result.status });
     await cleanUp();
     // Readiness says it before the client reads it.

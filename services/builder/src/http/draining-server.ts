@@ -9,6 +9,8 @@ interface DrainingServerOptions extends ServiceListen {
   readonly drain: Drain;
   readonly slots: Slots;
   readonly shutdownGraceMs: number;
+  /** Milliseconds to answer connected clients after the last build. Their next calls then find a builder that drains, and no closed port. */
+  readonly lingerMs: number;
 }
 
 /** Milliseconds of the grace time kept for ending builds and answering their clients. */

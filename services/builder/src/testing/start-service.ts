@@ -14,6 +14,8 @@ interface StartOptions {
   /** Left out: whatever `env` asks for. */
   readonly engine?: BuildEngine;
   readonly heartbeatMs?: number;
+  /** Default: 0, because the connections of `fetch` stay open. */
+  readonly lingerMs?: number;
 }
 
 export interface StartedService {
@@ -33,6 +35,7 @@ export async function startService({
   env = {},
   engine,
   heartbeatMs = 15_000,
+  lingerMs = 0,
 }: StartOptions): Promise<StartedService> {
   const folder = await temporaryFolder();
   const config = loadConfig({
@@ -52,7 +55,7 @@ export async function startService({
   });
   let ended: Promise<void> = Promise.resolve();
   const port = await new Promise<number>((resolve, reject) => {
-    const deps = { config, logger, cleanups, onListening: resolve };
+    const deps = { config, logger, cleanups, onListening: resolve, lingerMs };
     const components = engine
       ? WorkDir.open(config.workDir).then((workDir) =>
           assembleBuilder({ ...deps, engine, workDir, heartbeatMs }),

@@ -13,6 +13,7 @@ import type { BuildEnd } from '../builder-client/answer.js';
 import { callBuilder } from '../builder-client/call.js';
 import type { AttemptTrace } from './attempt-trace.js';
 import type { AttemptDeps, Summary } from './deps.js';
+import { asDrained, DroppedBuild, noteDraining, type Reported } from './drained.js';
 import { Interrupted } from './interruptions.js';
 import type { Prepared } from './prepare.js';
 import type { StepCounter } from './steps.js';
@@ -70,21 +71,25 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     let outcome: ReplicaOutcome = 'none';
     let engineDied = false;
     let refusal: SlipwayError;
+    const reported = { began: false, draining: false };
     try {
-      const end = await callOnce({ ...context, lease, signal: both, timeoutMs }, deps);
+      const end = await callOnce({ ...context, lease, signal: both, timeoutMs, reported }, deps);
       if (end.status === 'failed' && errorRow(end.code).fault === 'fleet') {
+        reported.began = true;
         engineDied = end.code === 'builder_lost';
         throw new SlipwayError(end.code, end.detail);
       }
       outcome = 'ok';
       counts.called({ replica: lease.url, outcome: end.status === 'success' ? 'succeeded' : 'failed' });
       return end;
-    } catch (error) {
+    } catch (cause) {
       if (deadline.aborted && !signal.aborted) {
         throw new SlipwayError('timed_out', `The build took longer than ${timeoutMs / 1_000} s.`);
       }
-      if (!(error instanceof SlipwayError)) throw error;
-      outcome = engineDied ? 'broken' : outcomeOf(error);
+      if (!(cause instanceof SlipwayError)) throw cause;
+      const drained = await asDrained(cause, { ...reported, url: lease.url }, deps);
+      const error = drained ?? cause;
+      outcome = engineDied && !drained ? 'broken' : outcomeOf(error);
       if (outcome !== 'none') {
         const isRefusal = outcome === 'busy' || outcome === 'draining';
         counts.called({ replica: lease.url, outcome: isRefusal ? 'refused' : 'fault' });
@@ -92,7 +97,9 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       // The replica reported another engine before. Until a worker asks it again, it gets no job that needs this.
       if (error.code === 'builder_not_isolated' || error.code === 'builder_without_options')
         await registry.setEngine(lease.url, 'unknown');
-      if (errorRow(error.code).retry !== 'replace' || tried.size >= maxCalls) throw error;
+      if (error instanceof DroppedBuild || errorRow(error.code).retry !== 'replace') throw error;
+      // A worker that drains places no build: another worker has more time for it.
+      if (tried.size >= maxCalls || deps.stopping.aborted) throw error;
       refusal = error;
     } finally {
       placement.free(lease, outcome);
@@ -118,8 +125,11 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
   }
 }
 
-async function callOnce(call: BuildContext & { timeoutMs: number }, deps: AttemptDeps): Promise<BuildEnd> {
-  const { lease, prepared, signal, timeoutMs, log, steps, trace } = call;
+async function callOnce(
+  call: BuildContext & { readonly timeoutMs: number; readonly reported: Reported },
+  deps: AttemptDeps,
+): Promise<BuildEnd> {
+  const { lease, prepared, signal, timeoutMs, log, steps, trace, reported } = call;
   signal.throwIfAborted();
   if (!deps.placement.holds(lease)) throw new Interrupted('slot_lost');
   deps.metrics.assembledBytes.inc(prepared.payload.length);
@@ -137,6 +147,10 @@ async function callOnce(call: BuildContext & { timeoutMs: number }, deps: Attemp
       onLog(lines) {
         steps.read(lines);
         log.append(lines);
+      },
+      onDraining() {
+        reported.draining = true;
+        noteDraining(lease.url, deps);
       },
       traceContext,
       tracing: deps.tracing,

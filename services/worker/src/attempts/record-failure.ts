@@ -3,9 +3,10 @@ import type { Attempt, JobError } from '@slipway/shared/contracts';
 import type { SlipwayError } from '@slipway/shared/errors';
 import { answers } from '../fleet/report.js';
 import type { AttemptDeps, Summary } from './deps.js';
+import { DroppedBuild } from './drained.js';
 import { Interrupted } from './interruptions.js';
 import { registrySign } from './registry-sign.js';
-import { decideRetry, isRepeated, registryFaults } from './retry.js';
+import { decideRetry, dropsOf, isRepeated, registryFaults } from './retry.js';
 
 /** The next step for the job in the queue after an attempt. */
 export type AttemptResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly delayMs: number };
@@ -33,7 +34,8 @@ export async function recordFailure(context: FailureContext, deps: AttemptDeps):
   const registry = registryFaults(record.attempts, deps.now());
   const limits = { maxAttempts, registryRetryMs };
   const { spent, placements } = record;
-  const decision = decideRetry({ code, detail, spent, placements, registry, random, ...limits });
+  const drops = { isDropped: failure instanceof DroppedBuild, drops: dropsOf(record.attempts) };
+  const decision = decideRetry({ code, detail, spent, placements, registry, random, ...drops, ...limits });
   if (isRepeated({ code, placements })) deps.metrics.placementsRepeated.inc({ code });
   const sign = registrySign({ code, detail }, record);
   if (decision.kind === 'fail') {

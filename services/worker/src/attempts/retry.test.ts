@@ -13,6 +13,7 @@ const anyQuestion = fc.record({
   draw: fc.double({ min: 0, max: 0.999, noNaN: true }),
 });
 const registryRetryMs = 600_000;
+const notDropped = { isDropped: false, drops: 0 };
 
 function delayOf(
   code: ErrorCode,
@@ -20,7 +21,7 @@ function delayOf(
 ): number {
   const registry = { count: before, forMs };
   const question = { code, detail, spent: before, placements, maxAttempts: 100, registry, registryRetryMs };
-  const decision = decideRetry({ ...question, random: () => draw });
+  const decision = decideRetry({ ...question, ...notDropped, random: () => draw });
   return decision.kind === 'requeue' ? decision.delayMs : Number.NaN;
 }
 
@@ -30,7 +31,7 @@ describe('the decision on a retry', () => {
       fc.property(anyQuestion, ({ code, spent, placements, maxAttempts, forMs, draw }) => {
         const registry = { count: 3, forMs };
         const question = { code, detail: '', spent, placements, maxAttempts, registry, registryRetryMs };
-        const decision = decideRetry({ ...question, random: () => draw });
+        const decision = decideRetry({ ...question, ...notDropped, random: () => draw });
         const { retry, fault } = errorRow(code);
         if (retry === 'never') expect(decision).toEqual({ kind: 'fail' });
         else if (
@@ -88,6 +89,19 @@ describe('the decision on a retry', () => {
     expect(delays('engine_unreachable')).toEqual([250, 500, 1_000, 30_000]);
     expect(delays('builder_busy')).toEqual([250, 500, 1_000, 4_000]);
   });
+
+  it('repeats a build that a replica dropped for its shutdown, which costs an attempt only from the tenth time on', () => {
+    const decide = (drops: number, spent = 0) =>
+      decideRetry({
+        ...{ code: 'builder_draining', detail: '', isDropped: true, drops, spent, placements: 0 },
+        ...{ maxAttempts: 3, registry: { count: 0, forMs: 0 }, registryRetryMs, random: () => 0 },
+      });
+    const again = { kind: 'requeue', listed: true };
+    expect(decide(0)).toEqual({ ...again, spent: false, delayMs: 250 });
+    expect(decide(9)).toEqual({ ...again, spent: false, delayMs: 4_000 });
+    expect(decide(10)).toEqual({ ...again, spent: true, delayMs: 4_000 });
+    expect(decide(12, 2)).toEqual({ kind: 'fail' });
+  });
 });
 
 describe('the faults of registries so far', () => {
@@ -108,6 +122,8 @@ describe('the faults of registries so far', () => {
       attempt(undefined, 5),
     ];
     expect(registryFaults(attempts, 10_000)).toEqual({ count: 2, forMs: 7_000 });
+    const dropped = [attempt('push_failed', 1), attempt('builder_draining', 2), attempt('push_failed', 3)];
+    expect(registryFaults(dropped, 10_000)).toEqual({ count: 2, forMs: 9_000 });
     expect(registryFaults([attempt(undefined, 5)], 10_000)).toEqual({ count: 0, forMs: 0 });
   });
 });

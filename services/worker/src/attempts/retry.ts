@@ -26,6 +26,10 @@ interface RetryQuestion {
   readonly spent: number;
   /** Times that the job was placed again before, without an attempt spent. */
   readonly placements: number;
+  /** True if a replica had begun the build and shut down. `code` is `builder_draining` then. */
+  readonly isDropped: boolean;
+  /** Attempts before this one that ended in this way. */
+  readonly drops: number;
   readonly maxAttempts: number;
   readonly registry: RegistryFaults;
   /** Milliseconds that a job is retried while a registry's faults end its attempts. */
@@ -50,6 +54,9 @@ const refusalDelay = { base: 250, cap: 4_000 };
 /** From this number of placements on, each one spends an attempt, so that the job ends. */
 const maxPlacements = 50;
 
+/** From this number of attempts on that shutdowns of replicas ended, each one is spent: the job may be the reason for them. */
+const maxDrops = 10;
+
 const isRefusal = (code: ErrorCode) => code === 'builder_busy' || code === 'builder_draining';
 
 /** Returns true if the job was placed too often for chance. An operator must check the fleet. */
@@ -63,6 +70,7 @@ export const isStoreFault = (code: ErrorCode) => isStorageCode(code) && code !==
 export function decideRetry(question: RetryQuestion): Decision {
   const { code, spent, placements, maxAttempts, random } = question;
   const { retry: usual, fault } = errorRow(code);
+  if (question.isDropped) return replaceDropped(question);
   const isBound = placements >= maxPlacements && !isRefusal(code);
   const isPlacedAgain = usual === 'replace' || isStoreFault(code);
   const retry = isPlacedAgain ? (isBound ? 'backoff' : 'replace') : usual;
@@ -83,6 +91,14 @@ export function decideRetry(question: RetryQuestion): Decision {
     default:
       return retry satisfies never;
   }
+}
+
+/** The record keeps the attempt, which is the reason why the build runs again. */
+function replaceDropped({ drops, spent, maxAttempts, random }: RetryQuestion): Decision {
+  const isSpent = drops >= maxDrops;
+  if (isSpent && spent + 1 >= maxAttempts) return { kind: 'fail' };
+  const delayMs = Math.min(refusalDelay.cap, refusalDelay.base * 2 ** drops) * (1 + random());
+  return { kind: 'requeue', spent: isSpent, listed: true, delayMs };
 }
 
 /** Returns a delay, half fixed and half random, so that jobs do not all retry at once. */
@@ -118,9 +134,15 @@ function retryAfterMs(detail: string): number | undefined {
   return Number(number) * (unitsMs[unit] ?? 0);
 }
 
+const dropped: ErrorCode = 'builder_draining';
+
+/** Returns the number of attempts that shutdowns of replicas ended. */
+export const dropsOf = (attempts: readonly Attempt[]) =>
+  attempts.filter(({ outcome }) => outcome === dropped).length;
+
 /** Returns the faults of registries that ended the latest attempts of a job. `nowMs` is Redis' time. */
 export function registryFaults(attempts: readonly Attempt[], nowMs: number): RegistryFaults {
-  const ended = attempts.filter(({ outcome }) => outcome !== undefined);
+  const ended = attempts.filter(({ outcome }) => outcome !== undefined && outcome !== dropped);
   const before = ended.findLastIndex(({ outcome }) => !isOfRegistry(outcome));
   const faults = ended.slice(before + 1);
   const since = faults[0]?.finished_at;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readAnswer } from './answer.js';
 
+const ignore = () => undefined;
 const image = 'r/x:1';
 const digest = `sha256:${'1'.repeat(64)}`;
 const read = async (parts: readonly (string | Buffer)[], ndjson = true, asked = image) => {
@@ -8,8 +9,10 @@ const read = async (parts: readonly (string | Buffer)[], ndjson = true, asked = 
   const body = (async function* () {
     for (const part of parts) yield Buffer.from(part as string);
   })();
-  const end = await readAnswer({ body, ndjson, image: asked, onLog: (lines) => log.push(...lines) });
-  return { end, log };
+  let drains = 0;
+  const onLog = (lines: readonly string[]) => log.push(...lines);
+  const end = await readAnswer({ body, ndjson, image: asked, onLog, onDraining: () => drains++ });
+  return { end, log, ...(drains > 0 && { drains }) };
 };
 const rateLimited =
   'failed to solve: node:22: failed to resolve source metadata for docker.io/library/node:22: 429 Too Many Requests';
@@ -30,9 +33,22 @@ describe("a builder's answer", () => {
     const body = (async function* () {
       for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7);
     })();
-    const end = await readAnswer({ body, ndjson: true, image, onLog: (lines) => log.push(...lines) });
+    const onLog = (lines: readonly string[]) => log.push(...lines);
+    const end = await readAnswer({ body, ndjson: true, image, onLog, onDraining: ignore });
     expect(log).toEqual(['v: [1/2] FROM', 'ü']);
     expect(end).toEqual({ status: 'success', digest, durationMs: 1_250 });
+  });
+
+  it('reports that the builder drains, and goes on', async () => {
+    const drain = line({ log: [], status: 'in_progress', draining: true });
+    const ending = line({ image, status: 'success', duration: 1 });
+    expect(await read([drain, line({ log: ['a'], status: 'in_progress', draining: false }), ending])).toEqual(
+      {
+        end: { status: 'success', digest: undefined, durationMs: 1_000 },
+        log: ['a'],
+        drains: 1,
+      },
+    );
   });
 
   it('is read whole as well, in the spelling of older builders', async () => {
@@ -144,7 +160,9 @@ describe('an answer out of bounds', () => {
     const body = (async function* () {
       for (; read < 10_000; read++) yield Buffer.alloc(64 * 1024, 'x');
     })();
-    await expect(readAnswer({ body, ndjson: true, image, onLog: () => undefined })).rejects.toMatchObject({
+    await expect(
+      readAnswer({ body, ndjson: true, image, onLog: ignore, onDraining: ignore }),
+    ).rejects.toMatchObject({
       code: 'builder_protocol',
     });
     expect(read).toBeLessThan(40);

@@ -24,6 +24,7 @@ const answerSchema = z.object({
   code: z.string().nullish(),
   digest: z.string().nullish(),
   duration: z.number().nullish(),
+  draining: z.boolean().nullish(),
 });
 type Answer = z.infer<typeof answerSchema>;
 
@@ -58,6 +59,8 @@ interface ReadAnswerOptions {
   /** The image that was asked for. */
   readonly image: string;
   readonly onLog: (lines: readonly string[]) => void;
+  /** Called when the replica reports that it drains. It may finish the build all the same. */
+  readonly onDraining: () => void;
 }
 
 /**
@@ -65,11 +68,13 @@ interface ReadAnswerOptions {
  * Throws `builder_protocol` when the answer ends without a terminal status, cannot be read, is out of bounds, or tells of a
  * result that is none.
  */
-export async function readAnswer({ body, ndjson, image, onLog }: ReadAnswerOptions): Promise<BuildEnd> {
+export async function readAnswer(options: ReadAnswerOptions): Promise<BuildEnd> {
+  const { body, ndjson, image, onLog, onDraining } = options;
   const recent: string[] = [];
   for await (const text of answerTexts(body, ndjson)) {
     if (text.trim() === '') continue;
     const answer = parseAnswer(text);
+    if (answer.draining) onDraining();
     const lines = [...(answer.log ?? []), ...(answer.logs ?? [])];
     if (lines.length > 0) onLog(lines);
     recent.push(...lines.slice(-linesKeptForClassifying).map((line) => line.slice(0, unitsKeptOfLine)));

@@ -55,6 +55,7 @@ async function startReplica(
       signal: new AbortController().signal,
       dispatcher,
       onLog: () => undefined,
+      onDraining: () => undefined,
       traceContext: undefined,
       tracing: noTracing,
     });

@@ -25,6 +25,8 @@ interface CallOptions {
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
   readonly onLog: (lines: readonly string[]) => void;
+  /** Called when the replica reports during the build that it drains. */
+  readonly onDraining: () => void;
   /** The parent of the replica's own spans. */
   readonly traceContext: TraceContext | undefined;
   readonly tracing: Tracing;
@@ -38,7 +40,8 @@ interface CallOptions {
  * when the signal is aborted, and the code of the payload's own error.
  */
 export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
-  const { url, payload, signature, timeoutMs, signal, dispatcher, onLog, tracing } = options;
+  const { url, image, payload, signature, timeoutMs, signal, dispatcher, tracing } = options;
+  const { onLog, onDraining } = options;
   let handedOver = 0;
   let unreadable: SlipwayError | undefined;
   const body = async function* () {
@@ -78,7 +81,7 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
         response.body.on('error', () => undefined).destroy();
         throw unfit;
       }
-      return await readResponse({ response, image: options.image, onLog });
+      return await readResponse({ response, image, onLog, onDraining });
     });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
@@ -114,11 +117,11 @@ function isNotHttp(error: unknown): boolean {
   return code === 'UND_ERR_HEADERS_OVERFLOW' || code.startsWith('HPE_');
 }
 
-interface ReadOptions extends Pick<CallOptions, 'image' | 'onLog'> {
+interface ReadOptions extends Pick<CallOptions, 'image' | 'onLog' | 'onDraining'> {
   readonly response: Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>;
 }
 
-async function readResponse({ response, image, onLog }: ReadOptions): Promise<BuildEnd> {
+async function readResponse({ response, ...reading }: ReadOptions): Promise<BuildEnd> {
   const { statusCode: status, headers, body } = response;
   const type = String(headers['content-type'] ?? '');
   const problem = type.startsWith('application/problem+json');
@@ -128,7 +131,7 @@ async function readResponse({ response, image, onLog }: ReadOptions): Promise<Bu
     body.on('error', () => undefined);
     try {
       const chunks = body.iterator({ destroyOnReturn: false });
-      const end = await readAnswer({ body: chunks, ndjson: type.includes('ndjson'), image, onLog });
+      const end = await readAnswer({ body: chunks, ndjson: type.includes('ndjson'), ...reading });
       readOn(body);
       return end;
     } catch (error) {

@@ -33,8 +33,8 @@ interface ReplicaOptions {
   readonly features?: string;
   /** Returns true while the replica answers health checks. Default: always. */
   readonly healthy?: () => boolean;
-  /** Returns the answer of `/ready`. Default: 503 without a reason while the engine is dead, as with other builders. */
-  readonly readiness?: () => { readonly status: number; readonly body?: object };
+  /** Returns the answer of `/ready`, or undefined for none. Default: 503 without a reason while the engine is dead, as with other builders. */
+  readonly readiness?: () => { readonly status: number; readonly body?: object } | undefined;
 }
 
 /** The message of BuildKit's client when no daemon answers. */
@@ -97,7 +97,9 @@ export async function startReplica(secret: string, options: ReplicaOptions = {})
       return;
     }
     if (isCheck) {
-      const { status, body } = req.url === '/healthz' ? { status: 200, body: {} } : readiness();
+      const answer = req.url === '/healthz' ? { status: 200, body: {} } : readiness();
+      if (!answer) return;
+      const { status, body } = answer;
       res.writeHead(status, { 'content-type': 'application/json' }).end(body && JSON.stringify(body));
       return;
     }
