@@ -2396,6 +2396,10 @@ export interface components {
         Builder: {
             id: string;
             url: string;
+            /** @description The name of its pod; only for replicas that Kubernetes names */
+            name?: string;
+            /** @description The machine of its pod */
+            node?: string;
             /** @description A pool: replicas that build the same platforms */
             pool: string;
             /** @description Platforms that the replica builds; none means any */

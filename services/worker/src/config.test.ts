@@ -4,10 +4,12 @@ import { loadConfig } from './config.js';
 const days = ['0', '1.5'];
 const bad = {
   ...badRedisSettings,
-  BUILDERS: ['', 'builder:8081', 'http://builder:8081#max=0'],
+  BUILDERS: ['', 'builder:8081', 'http://builder:8081#max=0', 'k8s://builder'],
   BUILD_TIMEOUT_MS: ['0'],
   CREDENTIAL_HELPER_ENV: ['A-B', 'PAYLOAD_SECRET'],
   INSECURE_REGISTRIES: ['http://registry:5000', 'registry:5000, a b'],
+  KUBERNETES_SERVICE_HOST: ['https://10.0.0.1', 'a b'],
+  KUBERNETES_SERVICE_PORT: ['0', 'https'],
   LOCK_DURATION_MS: ['999'],
   MAX_ATTEMPTS: ['0', '101'],
   METRICS_FUNCTIONS: ['1001'],
@@ -34,7 +36,13 @@ const bad = {
   WORKER_CONCURRENCY: ['0', '1001'],
 };
 /** Any value is valid: secrets, and a folder that may be missing. */
-const open = ['REDIS_PASSWORD', 'WEBHOOK_SECRET', 'DOCKER_CONFIG', 'BLOB_TEMPORARY_DIR'];
+const open = [
+  'REDIS_PASSWORD',
+  'WEBHOOK_SECRET',
+  'DOCKER_CONFIG',
+  'BLOB_TEMPORARY_DIR',
+  'KUBERNETES_ACCOUNT_DIR',
+];
 
 describeSettings({
   service: 'worker',

@@ -1,3 +1,4 @@
+import { addressOf } from '@slipway/control-plane/replicas';
 import type { Fields } from '@slipway/shared/config';
 import type { TerminalState } from '@slipway/shared/contracts';
 import { type ErrorCode, errorCodes, errorRow, isStorageCode } from '@slipway/shared/errors';
@@ -204,7 +205,7 @@ export function measureFleet({
     registers: [registry],
     collect() {
       this.reset();
-      for (const [replica, count] of placement.inFlight()) this.set({ replica }, count);
+      for (const [replica, count] of placement.inFlight()) this.inc({ replica: addressOf(replica) }, count);
     },
   });
 }

@@ -78,7 +78,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
       await cell.ready();
       await isolation.check();
     },
-    warnings: () => [...cell.warnings(), ...timeMarks.warnings()],
+    warnings: () => [...cell.warnings(), ...timeMarks.warnings(), ...fleet.discovery.warnings()],
     create(listen, health) {
       const app = express().disable('x-powered-by');
       app.use(securityHeaders, health, notFoundHandler, problemHandler(logger));

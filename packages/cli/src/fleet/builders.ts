@@ -44,7 +44,7 @@ const heading = ['BUILDER', 'ADDRESS', 'ENGINE', 'STATE', 'BUILDS', 'LIMIT', 'DO
 function rowOf(builder: Builder, screen: Screen): string[] {
   return [
     builder.id,
-    shown(builder.url),
+    shown(builder.name === undefined ? builder.url : `${builder.url} (${builder.name})`),
     builder.engine,
     stateOf(builder, screen),
     String(builder.in_flight),

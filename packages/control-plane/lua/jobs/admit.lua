@@ -1,6 +1,7 @@
 --- @include "jobs/include/lifecycle"
 --- @include "jobs/include/unended"
 --- @include "jobs/include/held"
+--- @include "jobs/include/home"
 -- Decides whether a worker may work on a job. Ends the job when a newer job has pushed to its image or one of its tags (`superseded`), when it has waited too long
 -- (`expired`), when its batch was stopped, or when a cancel was requested. Parks it when its tenant has no room or its registry does not answer. A record of a newer
 -- schema waits for a worker that reads it.
@@ -31,4 +32,4 @@ if state == 'queued' then
 end
 if busy then return reply({ 'wait' }) end
 if state == 'queued' and (wait_for_registry(job, false) or wait_for_tenant(job)) then return reply({ 'missing' }) end
-return reply({ 'ok', redis.call('HGETALL', job.key), redis.call('HGET', keys.homeReplicas, get(job, 'expected')), job_values(job) })
+return reply({ 'ok', redis.call('HGETALL', job.key), home_of(get(job, 'expected')), job_values(job) })

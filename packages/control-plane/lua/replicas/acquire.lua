@@ -7,17 +7,17 @@
 --
 -- A build gets the first replica with room that has no more than its fair share of all builds plus one (consistent hashing with bounded loads), else the first with
 -- room. A replica with an open circuit gets no build; once its time is up, it gets one build as a probe. A replica that the last health check found broken or draining
--- gets no build. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica with another engine or of unknown engine. A build
+-- gets no build, nor does a pod that Kubernetes ends, or that is not ready and has answered no health check yet. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica with another engine or of unknown engine. A build
 -- that needs a feature gets no replica that did not report it.
 -- Patience is the ms to wait for the replica with the layers: four times the time that a build there saves, at most three seconds.
 local replicas, patience = {}, nil
 
 for i, url in ipairs(args.urls) do
   local f = redis.call('HMGET', keys.replica(url), 'configured', 'learned', 'open_until', 'draining', 'health', 'engine', 'engine_until',
-    'readiness', 'readiness_until', 'features')
+    'readiness', 'readiness_until', 'features', 'starting', 'leaving')
   local open_until, limit = tonumber(f[3] or '0'), limit_of(f)
   if open_until > 0 then limit = open_until > now and 0 or 1 end
-  if f[4] or f[5] == 'down' or not takes_builds(f[8], f[9]) then limit = 0 end
+  if f[4] or f[12] or not answers(f[5], f[11]) or not takes_builds(f[8], f[9]) then limit = 0 end
   local engine = tonumber(f[7] or '0') > now and f[6] or 'unknown'
   local features = tonumber(f[7] or '0') > now and f[10] or nil
   replicas[i] = { url = url, load = live(keys.slots(url)), limit = limit, engine = engine, features = features }
@@ -90,9 +90,11 @@ for i = 1, #args.builds, 7 do
   if chosen then
     chosen.load = chosen.load + 1
     redis.call('ZADD', keys.slots(chosen.url), now + args.ttl_ms, lease)
+    keep_leases(keys.slots(chosen.url), args.ttl_ms)
     if suspect then
       chosen.suspect_count = 1
       redis.call('ZADD', keys.suspectSlots(chosen.url), now + args.ttl_ms, lease)
+      keep_leases(keys.suspectSlots(chosen.url), args.ttl_ms)
     end
     replies[#replies + 1] = { chosen.url, chosen.load }
   else

@@ -16,7 +16,8 @@ local key, taken, outcome = keys.replica(args.url), args.taken, args.outcome
 redis.call('ZREM', keys.slots(args.url), args.lease)
 redis.call('ZREM', keys.suspectSlots(args.url), args.lease)
 redis.call('PUBLISH', keys.freed, args.origin)
-if outcome == 'none' then return '' end
+-- The end of a build says nothing about a replica that is gone.
+if outcome == 'none' or redis.call('EXISTS', key) == 0 then return '' end
 
 local f = redis.call('HMGET', key, 'configured', 'learned', 'proven', 'busy_streak', 'hold_until', 'hold', 'failures', 'open_until', 'opens', 'cut_to')
 local limit = limit_of(f)

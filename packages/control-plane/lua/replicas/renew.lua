@@ -1,4 +1,4 @@
---- @include "include/time"
+--- @include "replicas/include/replica"
 -- Renews leases that are still held.
 -- Arguments: ms that leases live, and leases, each as id and address. Returns the ids of the leases that ran out.
 local lost = {}
@@ -7,6 +7,8 @@ for i = 1, #args.leases, 2 do
   if redis.call('ZSCORE', keys.slots(url), lease) then
     redis.call('ZADD', keys.slots(url), 'XX', now + args.ttl_ms, lease)
     redis.call('ZADD', keys.suspectSlots(url), 'XX', now + args.ttl_ms, lease)
+    keep_leases(keys.slots(url), args.ttl_ms)
+    keep_leases(keys.suspectSlots(url), args.ttl_ms)
   else
     lost[#lost + 1] = lease
   end

@@ -1,4 +1,4 @@
---- @include "include/time"
+--- @include "replicas/include/process"
 -- Records that a replica answers, and its readiness. When a broken replica is ready again, its circuit allows a probe at once.
 -- Arguments: address, readiness, reason, ms for which they are valid.
 -- Returns the readiness before, or '' when it had expired.
@@ -9,4 +9,5 @@ redis.call('HSET', key, 'health', 'up', 'readiness', args.readiness, 'readiness_
 if before == 'broken' and args.readiness == 'ready' and tonumber(f[3] or '0') > now then
   redis.call('HSET', key, 'open_until', now)
 end
+expire_unless_announced(key)
 return before

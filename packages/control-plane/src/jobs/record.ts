@@ -18,6 +18,7 @@ import {
   timeField,
   wordField,
 } from '../records/index.js';
+import { addressOf } from '../replicas/index.js';
 import { type SharedMaps, type SharedValues, sharedValue, wholeSpec } from '../stored/index.js';
 
 /** A job as stored in Redis. Times are milliseconds since the epoch. */
@@ -198,7 +199,10 @@ export function toJob(record: JobRecord): Job {
     ...(record.retryAt !== undefined && { retry_at: iso(record.retryAt) }),
     cancel_requested: record.cancelRequested,
     ...(record.cancelRequestedAt !== undefined && { cancel_requested_at: iso(record.cancelRequestedAt) }),
-    attempts: [...record.attempts],
+    attempts: record.attempts.map(({ replica, ...attempt }) => ({
+      ...attempt,
+      ...(replica !== undefined && { replica: addressOf(replica) }),
+    })),
     ...(record.placements > 0 && { placements: record.placements }),
     ...(record.trace !== undefined && { trace_id: traceIdOf(record.trace) }),
     ...(record.result && { result: record.result }),

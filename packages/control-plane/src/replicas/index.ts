@@ -9,6 +9,7 @@ export {
 export { PoolRegistry, type PoolState } from './pools.js';
 export {
   type AnnouncedReplica,
+  addressOf,
   fleetCapacity,
   ReplicaRegistry,
   type ReplicaState,

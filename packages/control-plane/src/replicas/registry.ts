@@ -17,7 +17,12 @@ import { controlPlaneLua } from '../lua/index.js';
 /** A replica as the workers know it. */
 export interface ReplicaState {
   readonly id: string;
+  /** As it was announced; `addressOf` returns the address. */
   readonly url: string;
+  /** The name of its pod. */
+  readonly name: string | undefined;
+  /** The machine of its pod. */
+  readonly node: string | undefined;
   readonly pool: string;
   /** Platforms that the replica builds; an empty list means any. */
   readonly platforms: readonly string[];
@@ -43,7 +48,21 @@ export interface ReplicaState {
 
 /** A replica as a worker announces it. */
 export interface AnnouncedReplica {
+  /**
+   * Scheme, host and port. A pod has its UID as fragment: another pod may get the same address later, and must inherit nothing. HTTP clients do not
+   * send the fragment.
+   */
   readonly url: string;
+  /** `url`: the configuration names the address. `dns`: the address may belong to another replica later. `k8s`: the URL has the UID of a pod. Default: `url`. */
+  readonly kind?: 'url' | 'dns' | 'k8s';
+  /** The name of the pod. */
+  readonly name?: string;
+  /** The machine of the pod. */
+  readonly node?: string;
+  /** Kubernetes says that the pod is not ready. It gets builds once it has answered a health check: a builder of others is not ready while it is full. */
+  readonly isStarting?: boolean;
+  /** Kubernetes ends the pod: it gets no more builds. */
+  readonly isLeaving?: boolean;
   /** Limit of concurrent builds that the operator configured, if any. */
   readonly max: number | undefined;
   readonly pool: string;
@@ -52,6 +71,11 @@ export interface AnnouncedReplica {
 
 /** Milliseconds after which a replica that no worker names is forgotten. */
 const forgottenAfterMs = 60_000;
+/**
+ * Milliseconds for which the record of a replica stays without an announcement. An operator's drain of a configured address outlives the
+ * workers; an address of a pod soon belongs to another pod.
+ */
+const keptMs = { url: 30 * 86_400_000, dns: 600_000, k8s: 600_000 };
 const defaultLimit = 4;
 /** Milliseconds for which a reported engine is valid, and after which workers ask for it again. */
 const engineCountsMs = 60_000;
@@ -65,6 +89,11 @@ const readinessScript = defineScript({
   file: 'replicas/set-readiness',
   args: z.object({ url: z.string(), readiness: z.string(), reason: z.string(), counts_ms: z.int() }),
 });
+const forgetScript = defineScript({
+  folder: controlPlaneLua,
+  file: 'replicas/forget',
+  args: z.object({ kept_ms: z.int() }),
+});
 const engineScript = defineScript({
   folder: controlPlaneLua,
   file: 'replicas/set-engine',
@@ -73,8 +102,12 @@ const engineScript = defineScript({
     engine: z.string(),
     counts_ms: z.int(),
     features: z.string().optional(),
+    instance: z.string().optional(),
   }),
 });
+
+/** Returns scheme, host and port of a replica. */
+export const addressOf = (url: string) => url.replace(/#.*$/s, '');
 
 /** Returns a short id for a replica that fits into a URL path. */
 export const replicaId = (url: string) =>
@@ -101,23 +134,46 @@ export class ReplicaRegistry {
   async announce(replicas: readonly AnnouncedReplica[]): Promise<AnnouncedReplica[]> {
     if (replicas.length === 0) return [];
     const pipeline = this.#redis.pipeline();
-    for (const { url, max, pool, platforms } of replicas) {
+    for (const { url, max, pool, platforms, ...more } of replicas) {
+      const { kind = 'url', name = '', node = '', isStarting = false, isLeaving = false } = more;
       const key = this.#keys.replica(url);
       pipeline.hmget(key, 'pool', 'platforms');
       pipeline.zadd(this.#keys.replicas, this.#now(), url);
-      pipeline.hset(key, 'configured', max ?? 0, 'pool', pool, 'platforms', platforms.join(' '));
+      const fields = { configured: max ?? 0, pool, platforms: platforms.join(' '), kind, name, node };
+      // A worker that sees an earlier state of the pod must not take back that it ends.
+      pipeline.hset(key, { ...fields, starting: isStarting ? 1 : 0, ...(isLeaving && { leaving: 1 }) });
+      pipeline.pexpire(key, keptMs[kind]);
     }
     const replies = await checked(pipeline.exec());
     return replicas.filter(({ pool, platforms }, at) => {
-      const [before, built] = replies[3 * at] as (string | null)[];
+      const [before, built] = replies[4 * at] as (string | null)[];
       return before !== null && (before !== pool || built !== platforms.join(' '));
     });
+  }
+
+  /**
+   * Removes the records of replicas that are gone. Nothing counts on them from then on, and a death there counts against no job. A worker that still
+   * announces one makes a new record.
+   */
+  async retire(urls: readonly string[]): Promise<void> {
+    if (urls.length === 0) return;
+    const pipeline = this.#redis.pipeline();
+    for (const url of urls) {
+      pipeline.zadd(this.#keys.replicas, 'XX', this.#now() - forgottenAfterMs - 1, url);
+      pipeline.del(this.#keys.replica(url));
+    }
+    await checked(pipeline.exec());
+  }
+
+  /** Removes the names of replicas whose records have expired. */
+  async forget(): Promise<void> {
+    await forgetScript.run({ redis: this.#redis, keys: this.#keys }, { kept_ms: keptMs.k8s });
   }
 
   /** Records the outcome of a health check. A replica that is down may return with another engine, so its engine is removed. */
   async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
     const key = this.#keys.replica(url);
-    const pipeline = this.#redis.pipeline().hset(key, 'health', health);
+    const pipeline = this.#redis.pipeline().hset(key, 'health', health).pexpire(key, keptMs.k8s, 'NX');
     if (health === 'down')
       pipeline.hdel(
         key,
@@ -142,13 +198,22 @@ export class ReplicaRegistry {
     return replicaReadinessSchema.safeParse(before).data ?? 'unknown';
   }
 
-  /** Records the engine and features that a replica reported, for a minute. Without `features` they are unknown. */
-  async setEngine(url: string, engine: ReplicaEngine, features?: readonly BuilderFeature[]): Promise<void> {
+  /**
+   * Records the engine and features that a replica reported, for a minute. Without `features` they are unknown. A new `instance` is another process:
+   * it inherits no fault of the process before it.
+   */
+  async setEngine(
+    url: string,
+    engine: ReplicaEngine,
+    features?: readonly BuilderFeature[],
+    instance?: string,
+  ): Promise<void> {
     await engineScript.run(
       { redis: this.#redis, keys: this.#keys },
       {
         ...{ url, engine, counts_ms: engineCountsMs },
         features: features && `,${features.map((name) => `${name},`).join('')}`,
+        instance,
       },
     );
   }
@@ -166,8 +231,10 @@ export class ReplicaRegistry {
   /** Records the public key with which to seal build secrets for a replica; undefined when the replica opens none. */
   async setPublicKey(url: string, key: PublicKey | undefined): Promise<void> {
     const record = this.#keys.replica(url);
-    if (key) await this.#redis.hset(record, 'public_key', JSON.stringify(key));
-    else await this.#redis.hdel(record, 'public_key');
+    const pipeline = this.#redis.pipeline();
+    if (key) pipeline.hset(record, 'public_key', JSON.stringify(key)).pexpire(record, keptMs.k8s, 'NX');
+    else pipeline.hdel(record, 'public_key');
+    await checked(pipeline.exec());
   }
 
   /** Returns the public key with which to seal build secrets: the one that most usable replicas have. */
@@ -233,18 +300,25 @@ function stateOf(url: string, fields: Record<string, string>, inFlight: number, 
   const learned = Math.floor(number('learned')) || configured || defaultLimit;
   const openUntil = number('open_until');
   const isFresh = number('readiness_until') > now;
+  const isLeaving = fields.leaving !== undefined;
   return {
     id: replicaId(url),
     url,
+    name: fields.name || undefined,
+    node: fields.node || undefined,
     pool: fields.pool ?? defaultPool,
     platforms: parsePlatforms(fields.platforms),
     configured,
     limit: Math.min(learned, configured ?? learned),
     inFlight,
     circuit: openUntil === 0 ? 'closed' : openUntil > now ? 'open' : 'probing',
-    health: fields.health === 'up' || fields.health === 'down' ? fields.health : 'unknown',
-    readiness: (isFresh && replicaReadinessSchema.safeParse(fields.readiness).data) || 'unknown',
-    readinessReason: (isFresh && fields.readiness_reason) || undefined,
+    health: healthOf(fields),
+    readiness: isLeaving
+      ? 'draining'
+      : (isFresh && replicaReadinessSchema.safeParse(fields.readiness).data) || 'unknown',
+    readinessReason: isLeaving
+      ? 'Kubernetes ends the pod.'
+      : (isFresh && fields.readiness_reason) || undefined,
     engine:
       number('engine_until') > now
         ? (replicaEngineSchema.safeParse(fields.engine).data ?? 'unknown')
@@ -255,6 +329,12 @@ function stateOf(url: string, fields: Record<string, string>, inFlight: number, 
     refusals: number('refusals'),
     faults: number('faults'),
   };
+}
+
+/** A pod that is not ready and has answered no health check yet does not listen. */
+function healthOf({ health, starting }: Record<string, string>): ReplicaState['health'] {
+  if (health === 'up' || health === 'down') return health;
+  return starting === '1' ? 'down' : 'unknown';
 }
 
 const parseFeatures = (text: string | undefined) =>

@@ -61,7 +61,8 @@ export function Replica({ builder, points }: ReplicaProps) {
       </div>
       <p className={styles.facts}>
         {builder.configured_limit === undefined ? 'Limit learned' : 'Limit configured'} · pool {builder.pool}{' '}
-        · {engineText(builder.engine)} · {count(builder.builds, 'build')}
+        · {builder.name !== undefined && <>pod {builder.name} · </>}
+        {engineText(builder.engine)} · {count(builder.builds, 'build')}
         {builder.refusals > 0 && <> · {count(builder.refusals, 'refusal')} (429)</>}
         {builder.faults > 0 && <> · {count(builder.faults, 'fault')}</>}
       </p>

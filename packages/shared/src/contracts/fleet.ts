@@ -21,6 +21,8 @@ export const builderSchema = z
   .object({
     id: replicaIdSchema,
     url: z.string(),
+    name: z.string().optional().describe('The name of its pod; only for replicas that Kubernetes names'),
+    node: z.string().optional().describe('The machine of its pod'),
     pool: poolNameSchema,
     platforms: z.array(platformSchema).describe('Platforms that the replica builds; none means any'),
     health: z.enum(['up', 'down', 'unknown']),

@@ -8,6 +8,8 @@ export const secretsEntry = 'com.openfaas.secrets';
 export const engineHeader = 'x-slipway-engine';
 /** Set in each answer of a Slipway builder: a comma-separated list of `builderFeatures`. Other builders do not send it. */
 export const featuresHeader = 'x-slipway-features';
+/** Set in each answer of a Slipway builder: a text that is new at each start of the process. */
+export const instanceHeader = 'x-slipway-instance';
 /** `build-options`: the builder reads the optional keys of `builderConfigSchema` from `dockerfile` to `pull`. */
 export const builderFeatures = ['build-options'] as const;
 export type BuilderFeature = (typeof builderFeatures)[number];

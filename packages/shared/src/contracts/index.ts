@@ -58,6 +58,7 @@ export {
   contextFolder,
   engineHeader,
   featuresHeader,
+  instanceHeader,
   isolationHeader,
   maxStreamLineBytes,
   type PublicKey,

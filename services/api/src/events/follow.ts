@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEvents } from '@slipway/control-plane/events';
 import { type BatchStore, type JobStore, toBatch } from '@slipway/control-plane/jobs';
 import { onlyReadable } from '@slipway/control-plane/records';
+import { addressOf } from '@slipway/control-plane/replicas';
 import type {
   Batch,
   JobEvent,
@@ -100,7 +101,7 @@ async function describe(
         case 'builder': {
           if (!seesBuilders) return undefined;
           const circuit = event.type === 'builder.circuit_opened' ? 'open' : 'closed';
-          const data = { url: event.replica, circuit, at: new Date(at).toISOString() } as const;
+          const data = { url: addressOf(event.replica), circuit, at: new Date(at).toISOString() } as const;
           return { kind: 'builder', position, data };
         }
         case 'webhook': {

@@ -6,6 +6,7 @@ import {
   registryOfImage,
 } from '@slipway/control-plane/jobs';
 import {
+  addressOf,
   fleetCapacity,
   type PoolRegistry,
   type PoolState,
@@ -193,8 +194,11 @@ function drainEndpoint(verb: 'drain' | 'resume', summary: string, replicas: Flee
   );
 }
 
-const show = ({ configured, inFlight, readinessReason, ...state }: ReplicaState) => ({
+const show = ({ configured, inFlight, readinessReason, url, name, node, ...state }: ReplicaState) => ({
   ...state,
+  url: addressOf(url),
+  ...(name !== undefined && { name }),
+  ...(node !== undefined && { node }),
   ...(configured !== undefined && { configured_limit: configured }),
   ...(readinessReason !== undefined && { readiness_reason: readinessReason }),
   in_flight: inFlight,

@@ -1,5 +1,5 @@
 import type { RegistryState } from '@slipway/control-plane/jobs';
-import type { ReplicaState } from '@slipway/control-plane/replicas';
+import { addressOf, type ReplicaState } from '@slipway/control-plane/replicas';
 import { Counter, Gauge, type Registry } from '@slipway/shared/metrics';
 import type { FleetSnapshot } from './fleet-snapshot.js';
 
@@ -59,7 +59,7 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     value: (replica: ReplicaState) => number,
   ) =>
     define(type, { name, help, labels: ['pool', 'replica'] }, ({ replicas }) =>
-      replicas.map((each) => [{ pool: each.pool, replica: each.url }, value(each)]),
+      replicas.map((each) => [{ pool: each.pool, replica: addressOf(each.url) }, value(each)]),
     );
 
   new Gauge({

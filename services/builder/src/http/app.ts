@@ -1,4 +1,5 @@
-import { builderFeatures, engineHeader, featuresHeader } from '@slipway/shared/contracts';
+import { randomUUID } from 'node:crypto';
+import { builderFeatures, engineHeader, featuresHeader, instanceHeader } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { notFoundHandler, problemHandler, securityHeaders } from '@slipway/shared/http';
 import { sealingAlgorithm } from '@slipway/shared/sealing';
@@ -15,8 +16,13 @@ export function createApp(options: AppOptions): Express {
   const { health, logger, keyRing, engine } = options;
   const app = express().disable('x-powered-by');
   app.use(securityHeaders);
+  const named = {
+    [engineHeader]: engine.name,
+    [featuresHeader]: builderFeatures.join(','),
+    [instanceHeader]: randomUUID(),
+  };
   app.use((_req, res, next) => {
-    res.set({ [engineHeader]: engine.name, [featuresHeader]: builderFeatures.join(',') });
+    res.set(named);
     next();
   });
   app.use(health);

@@ -35,11 +35,16 @@ test('what the engine warns of is logged, and shown for as long as it runs', asy
   expect(service.log()).toContain('an old buildah');
 });
 
-test('every answer says which engine builds', async () => {
-  const { url } = await startScripted();
+test('every answer says which engine builds, and which process answers', async () => {
+  const [one, other] = [await startScripted(), await startScripted()];
+  const instances = new Set<string | null>();
   for (const path of ['/healthz', '/readyz', '/publickey', '/build', '/nothing']) {
-    expect((await fetch(url + path)).headers.get('x-slipway-engine')).toBe('buildah');
+    const { headers } = await fetch(one.url + path);
+    expect(headers.get('x-slipway-engine')).toBe('buildah');
+    instances.add(headers.get('x-slipway-instance'));
   }
+  expect([...instances]).toEqual([expect.stringMatching(/^[\w-]{1,64}$/)]);
+  expect(instances).not.toContain((await fetch(other.url)).headers.get('x-slipway-instance'));
 });
 
 test('a build that must be kept apart is refused by an engine that cannot', async () => {

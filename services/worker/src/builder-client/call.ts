@@ -10,7 +10,7 @@ import { type BuildEnd, codeFrom, readAnswer } from './answer.js';
 const readOnMs = 1_000;
 
 interface CallOptions {
-  /** Scheme, host and port of the replica. */
+  /** The replica as it was announced: scheme, host and port, with a fragment for a pod. */
   readonly url: string;
   /** The image that it is to build. */
   readonly image: string;
@@ -56,7 +56,7 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
     }
   };
   try {
-    const response = await request(`${url}/build`, {
+    const response = await request(new URL('/build', url), {
       method: 'POST',
       headers: {
         'content-type': 'application/octet-stream',

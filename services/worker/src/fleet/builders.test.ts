@@ -1,5 +1,6 @@
+import { readEnv } from '@slipway/shared/config';
 import { describe, expect, it } from 'vitest';
-import { parseBuilders } from './builders.js';
+import { fleetConfig, parseBuilders } from './builders.js';
 
 describe('BUILDERS', () => {
   it('names replicas, or a name with many, each with an optional limit', () => {
@@ -8,6 +9,25 @@ describe('BUILDERS', () => {
       { kind: 'url', url: 'https://b.example', max: undefined, pool: 'default', platforms: [] },
       { kind: 'dns', url: 'http://builders:8081', max: 2, pool: 'default', platforms: [] },
     ]);
+  });
+
+  it('names Services of Kubernetes, with the same settings', () => {
+    expect(
+      parseBuilders('k8s://arm-builders?port=http#pool=arm&max=2&platforms=arm64, k8s://builders'),
+    ).toEqual([
+      { kind: 'k8s', url: 'k8s://arm-builders?port=http', max: 2, pool: 'arm', platforms: ['linux/arm64'] },
+      { kind: 'k8s', url: 'k8s://builders?port=8080', max: undefined, pool: 'default', platforms: [] },
+    ]);
+  });
+
+  it('can name a Service only in a pod', () => {
+    const builders = (env: Record<string, string>) =>
+      readEnv({ BUILDERS: 'k8s://builders', ...env }, fleetConfig).kubernetes?.apiServer;
+    expect(() => builders({})).toThrow(/BUILDERS names k8s:.*KUBERNETES_SERVICE_HOST is not set/);
+    expect(builders({ KUBERNETES_SERVICE_HOST: '10.96.0.1' })).toBe('https://10.96.0.1:443');
+    expect(builders({ KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '6443' })).toBe(
+      'https://[fd00::1]:6443',
+    );
   });
 
   it('puts replicas into pools, and says what they build', () => {
@@ -34,6 +54,8 @@ describe('BUILDERS', () => {
     'dns+https://a',
     'http://a/build',
     'http://a#max=0',
+    'k8s://builders?port=8080?max=1',
+    'k8s://builders,k8s://builders?port=8080',
     'http://a#min=1',
     'http://u:p@a',
     'http://a,http://a/',

@@ -1,20 +1,36 @@
 import type { Fields } from '@slipway/shared/config';
 import { defaultPool, poolNameSchema } from '@slipway/shared/contracts';
 import { normalPlatform, parsePlatform, repeatedPlatform } from '@slipway/shared/platforms';
+import { type KubernetesConfig, kubernetesConfig } from '../kubernetes/config.js';
+import { type DiscoveryKindName, discoveryKinds } from './kinds/index.js';
 
 export interface FleetConfig {
   readonly builders: readonly BuilderEntry[];
+  /** Undefined outside of a cluster. */
+  readonly kubernetes?: KubernetesConfig | undefined;
 }
 
 export function fleetConfig(fields: Fields): FleetConfig {
   const doc = 'The replicas, comma-separated; [the form](#the-form-of-builders)';
-  return { builders: fields.parsed('BUILDERS', { doc, parse: parseBuilders }) ?? [] };
+  const kubernetes = kubernetesConfig(fields);
+  const parse = (text: string) => inCluster(parseBuilders(text), kubernetes);
+  return { builders: fields.parsed('BUILDERS', { doc, parse }) ?? [], kubernetes };
 }
 
-/** An entry of `BUILDERS`: an endpoint, or a name whose addresses are each an endpoint. */
+function inCluster(entries: BuilderEntry[], kubernetes: KubernetesConfig | undefined): BuilderEntry[] {
+  const entry = entries.find(({ kind }) => kind === 'k8s');
+  if (!entry || kubernetes) return entries;
+  throw new Error(
+    `names ${entry.url}, which only a pod of Kubernetes can follow: KUBERNETES_SERVICE_HOST is not set. Name builders elsewhere by http:// or dns+http://`,
+  );
+}
+
+const kindNames = Object.keys(discoveryKinds) as DiscoveryKindName[];
+
+/** An entry of `BUILDERS`: a replica, or a name that stands for many. */
 export interface BuilderEntry {
-  readonly kind: 'url' | 'dns';
-  /** Scheme, host and port, without a path. */
+  readonly kind: DiscoveryKindName;
+  /** The entry without its settings, as its kind writes it. */
   readonly url: string;
   /** Concurrent builds of each replica. Undefined if the entry sets no limit. */
   readonly max: number | undefined;
@@ -24,11 +40,9 @@ export interface BuilderEntry {
   readonly platforms: readonly string[];
 }
 
-const dnsScheme = /^dns\+(?=http:)/;
-
 /**
- * Parses a comma-separated list of `http://host:port` and `dns+http://name:port`, each with optional settings, e.g.
- * `#max=4&pool=arm&platforms=linux/arm64+linux/arm/v7`. Throws on anything else, and when one pool is to build different platforms.
+ * Parses a comma-separated list of entries of all kinds, each with optional settings, e.g. `#max=4&pool=arm&platforms=linux/arm64+linux/arm/v7`.
+ * Throws on anything else, and when one pool is to build different platforms.
  */
 export function parseBuilders(text: string): BuilderEntry[] {
   const entries = text
@@ -47,17 +61,16 @@ export function parseBuilders(text: string): BuilderEntry[] {
 }
 
 function parseBuilder(item: string): BuilderEntry {
-  const kind = dnsScheme.test(item) ? 'dns' : 'url';
-  const text = item.replace(dnsScheme, '');
-  if (!URL.canParse(text)) throw new Error('must hold URLs like http://host:8081#max=4');
-  const { protocol, origin, hash, username, pathname, search } = new URL(text);
-  if (protocol !== 'http:' && protocol !== 'https:') {
-    throw new Error(`must hold http, https or dns+http URLs, not ${protocol}//`);
+  const [text = '', ...settings] = item.split('#');
+  const all = Object.values(discoveryKinds);
+  if (!URL.canParse(text)) throw new Error(`must hold URLs like ${all.map(({ form }) => form).join(' or ')}`);
+  const scheme = new URL(text).protocol.slice(0, -1);
+  const kind = kindNames.find((name) => discoveryKinds[name].schemes.some((each) => each === scheme));
+  if (kind === undefined) {
+    const schemes = all.flatMap(({ schemes: of }) => of);
+    throw new Error(`must hold URLs of ${schemes.join(', ')}, not ${scheme}://`);
   }
-  if (username !== '' || search !== '' || pathname !== '/') {
-    throw new Error(`must hold only scheme, host and port: '${origin}${pathname}'`);
-  }
-  return { kind, url: origin, ...parseSettings(hash.slice(1)) };
+  return { kind, url: discoveryKinds[kind].parse(text), ...parseSettings(settings.join('#')) };
 }
 
 /** Parses the settings of an entry or a pool. Not a query: `+` is a separator here. */

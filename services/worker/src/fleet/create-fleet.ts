@@ -1,5 +1,5 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import { PoolRegistry, ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
+import { addressOf, PoolRegistry, ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
 import type { Cleanups } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Redis } from '@slipway/shared/redis';
@@ -7,6 +7,7 @@ import { Agent } from 'undici';
 import { jobOfLease } from '../attempts/build.js';
 import type { Interruptions } from '../attempts/interruptions.js';
 import type { WorkerConfig } from '../config.js';
+import { KubernetesClient } from '../kubernetes/client.js';
 import { measureFleet, type WorkerMetrics } from '../metrics.js';
 import { Discovery } from './discovery.js';
 import { Engines } from './engines.js';
@@ -15,7 +16,10 @@ import { declaredPools, PoolDeclarations } from './pools.js';
 
 interface FleetOptions {
   readonly cell: Cell;
-  readonly config: Pick<WorkerConfig, 'builders' | 'pools' | 'poolDrainTargetMs' | 'lockDurationMs'>;
+  readonly config: Pick<
+    WorkerConfig,
+    'builders' | 'kubernetes' | 'pools' | 'poolDrainTargetMs' | 'lockDurationMs'
+  >;
   /** Stops the build of a lost slot. */
   readonly interruptions: Interruptions;
   /** A connection that is given over to subscriptions. */
@@ -34,14 +38,22 @@ export function createFleet(options: FleetOptions) {
   const registry = new ReplicaRegistry({ redis, keys, now });
   const pools = new PoolRegistry({ redis, keys, now });
   const declarations = new PoolDeclarations({ pools: declaredPools(config), registry: pools, logger });
-  const discovery = new Discovery({ builders: config.builders, registry, logger });
+  const kubernetes = config.kubernetes && new KubernetesClient({ config: config.kubernetes });
+  if (kubernetes) cleanups.defer('client of Kubernetes', () => kubernetes.close());
+  const discovery = new Discovery({
+    ...{ builders: config.builders, registry, kubernetes, logger },
+    onGone(replica) {
+      for (const change of ['opened', 'closed'])
+        metrics.circuits.remove({ replica: addressOf(replica), change });
+    },
+  });
   const placement = new Placement({
     ...{ origin, discovery, subscriber, keys, logger },
     ledger: new SlotLedger({ redis, keys, origin }),
     ttlMs: config.lockDurationMs,
     onLost: ({ id }) => interruptions.interrupt(jobOfLease(id), 'slot_lost'),
     onCircuit(replica, change) {
-      metrics.circuits.inc({ replica, change });
+      metrics.circuits.inc({ replica: addressOf(replica), change });
       logger.warn({ replica, change }, 'circuit');
     },
   });

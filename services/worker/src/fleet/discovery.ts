@@ -1,81 +1,118 @@
-import { lookup } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnnouncedReplica, ReplicaRegistry } from '@slipway/control-plane/replicas';
+import { errorRow, type SlipwayError } from '@slipway/shared/errors';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import type { KubernetesClient } from '../kubernetes/client.js';
 import type { BuilderEntry } from './builders.js';
+import { discoveryKinds } from './kinds/index.js';
+import type { DiscoveryKind, FoundReplica } from './kinds/kind.js';
 
 export type Replica = AnnouncedReplica;
 
 interface DiscoveryOptions {
   readonly builders: readonly BuilderEntry[];
-  readonly registry: Pick<ReplicaRegistry, 'announce'>;
+  readonly registry: Pick<ReplicaRegistry, 'announce' | 'retire'>;
+  /** Undefined outside of a cluster. */
+  readonly kubernetes?: KubernetesClient | undefined;
   readonly logger: Logger;
-  /** All addresses of a name. */
-  readonly resolve?: (
-    name: string,
-  ) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+  readonly kinds?: Readonly<Record<BuilderEntry['kind'], DiscoveryKind>>;
   readonly everyMs?: number;
+  /** Called for a replica that no entry names any more. */
+  readonly onGone?: (url: string) => void;
 }
 
-/**
- * Knows the replicas: the listed endpoints, and one for each address of a listed name. It resolves names again
- * every few seconds. A name that cannot be resolved keeps the addresses it had.
- */
+interface Watched {
+  readonly entry: BuilderEntry;
+  readonly kind: DiscoveryKind;
+  replicas: readonly Replica[];
+  fault: SlipwayError | undefined;
+  /** Replicas that the entry no longer names, and the time when it named them last. */
+  readonly left: Map<string, number>;
+}
+
+/** Milliseconds between announcements of changes, so that a rollout of many replicas takes few of them. */
+const changesEveryMs = 200;
+
+/** Knows the replicas that the entries of `BUILDERS` stand for, and announces them to all processes. */
 export class Discovery implements Component {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
-  readonly #byEntry = new Map<string, readonly Replica[]>();
+  readonly #watched: readonly Watched[];
+  #changed = new AbortController();
   /** Addresses that other workers announce differently, as last logged. */
   #disputed = '';
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
-    for (const { kind, ...replica } of options.builders) {
-      this.#byEntry.set(replica.url, kind === 'url' ? [replica] : []);
-    }
+    const { builders, kinds = discoveryKinds } = options;
+    this.#watched = builders.map((entry) => ({
+      ...{ entry, kind: kinds[entry.kind], replicas: [], fault: undefined, left: new Map() },
+    }));
   }
 
+  /** Returns all replicas, those that Kubernetes ends included. */
   replicas(): readonly Replica[] {
-    return [...this.#byEntry.values()].flat();
+    const all = this.#watched.flatMap(({ replicas }) => replicas);
+    return [...new Map(all.map((replica) => [replica.url, replica])).values()];
   }
 
   /** Returns true if replicas may be missing, because a name of the pool has no address yet. */
   mayGrow(pool: string): boolean {
-    return this.#options.builders.some(
-      (entry) => entry.pool === pool && (this.#byEntry.get(entry.url) ?? []).length === 0,
+    return this.#watched.some(({ entry, replicas }) => entry.pool === pool && replicas.length === 0);
+  }
+
+  /** Returns why the replicas of an entry are unknown. */
+  warnings(): readonly string[] {
+    return this.#watched.flatMap(({ entry, fault }) =>
+      fault ? [`${fault.code}: ${entry.url}: ${fault.message} ${errorRow(fault.code).remedy}`] : [],
     );
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      ...this.#watched.map((watched) => this.#watch(watched, signal)),
+      this.#announce(signal),
+    ]);
+  }
+
+  async #watch(watched: Watched, signal: AbortSignal): Promise<void> {
+    const { kubernetes, logger } = this.#options;
+    await watched.kind.watch({
+      ...{ target: watched.entry.url, kubernetes, logger, signal },
+      found: (replicas) => this.#note(watched, replicas),
+      fault: (fault) => this.#noteFault(watched, fault),
+    });
+  }
+
+  async #announce(signal: AbortSignal): Promise<void> {
     const { registry, logger, everyMs = 5_000 } = this.#options;
     while (!signal.aborted) {
-      await this.refresh();
+      this.#changed = new AbortController();
       try {
         this.#noteDisputed(await registry.announce(this.replicas()));
+        await this.#retire();
       } catch (error) {
         if (!signal.aborted) logger.warn({ err: error }, 'replicas not announced');
       }
-      await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+      const changed = AbortSignal.any([signal, this.#changed.signal]);
+      await sleep(everyMs, undefined, { signal: changed }).catch(() => undefined);
+      if (this.#changed.signal.aborted)
+        await sleep(changesEveryMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** Asks for the addresses of all names once. */
-  async refresh(): Promise<void> {
-    const { builders, logger, resolve = (name) => lookup(name, { all: true }) } = this.#options;
-    for (const { kind, url, ...settings } of builders) {
-      if (kind === 'url') continue;
-      const { protocol, hostname, port } = new URL(url);
-      try {
-        const addresses = await resolve(hostname);
-        const replicas = addresses.map(({ address, family }) => {
-          const host = family === 6 ? `[${address}]` : address;
-          return { url: new URL(`${protocol}//${host}:${port || '80'}`).origin, ...settings };
-        });
-        this.#note(url, replicas);
-      } catch (error) {
-        logger.warn({ err: error, name: hostname }, 'the name of the builders cannot be resolved');
-      }
+  /** Retires replicas that are gone, so that nothing counts on them until they are forgotten. */
+  async #retire(): Promise<void> {
+    const { registry, onGone } = this.#options;
+    const known = new Set(this.replicas().map(({ url }) => url));
+    for (const { kind, left } of this.#watched) {
+      const before = performance.now() - (kind.goneAfterMs ?? Number.POSITIVE_INFINITY);
+      const expired = [...left].flatMap(([url, at]) => (at <= before ? [url] : []));
+      const gone = expired.filter((url) => !known.has(url));
+      await registry.retire(gone);
+      for (const url of expired) left.delete(url);
+      for (const url of gone) onGone?.(url);
     }
   }
 
@@ -90,15 +127,34 @@ export class Discovery implements Component {
     this.#disputed = urls.join();
   }
 
-  #note(entry: string, replicas: readonly Replica[]): void {
-    const urls = (list: readonly Replica[]) =>
-      list
-        .map(({ url }) => url)
-        .toSorted()
-        .join();
-    if (urls(replicas) !== urls(this.#byEntry.get(entry) ?? [])) {
-      this.#options.logger.info({ entry, replicas: replicas.map(({ url }) => url) }, 'replicas changed');
-    }
-    this.#byEntry.set(entry, replicas);
+  #note(watched: Watched, found: readonly FoundReplica[]): void {
+    const { max, pool, platforms, url: entry } = watched.entry;
+    const before = watched.replicas;
+    watched.replicas = found.map((replica) => ({ ...replica, max, pool, platforms }));
+    const names = new Set(found.map(({ url }) => url));
+    for (const { url } of before) if (!names.has(url)) watched.left.set(url, performance.now());
+    for (const url of names) watched.left.delete(url);
+    if (stateOf(watched.replicas) === stateOf(before)) return;
+    this.#changed.abort();
+    const [leaving, staying] = [true, false].map((isLeaving) =>
+      found.filter((replica) => (replica.isLeaving ?? false) === isLeaving).map(({ url }) => url),
+    );
+    this.#options.logger.info({ entry, replicas: staying, leaving }, 'replicas changed');
+  }
+
+  #noteFault(watched: Watched, fault: SlipwayError | undefined): void {
+    const before = watched.fault;
+    watched.fault = fault;
+    const { logger } = this.#options;
+    const entry = watched.entry.url;
+    if (fault && (fault.code !== before?.code || fault.message !== before.message))
+      logger.warn({ err: fault, code: fault.code, entry }, 'the replicas of an entry are unknown');
+    else if (!fault && before) logger.info({ entry }, 'the replicas of an entry are known again');
   }
 }
+
+const stateOf = (replicas: readonly Replica[]) =>
+  replicas
+    .map(({ url, isStarting, isLeaving }) => `${url} ${isStarting} ${isLeaving}`)
+    .toSorted()
+    .join();

@@ -50,7 +50,10 @@ export class Engines implements Component {
     const known = await Promise.all(
       urls.map(async (url) => {
         const identity = await identityOf(url, dispatcher);
-        if (identity) await registry.setEngine(url, identity.engine, identity.features);
+        if (identity) {
+          const { engine, features, instance } = identity;
+          await registry.setEngine(url, engine, features, instance);
+        }
         return identity !== undefined;
       }),
     );

@@ -16,6 +16,14 @@ interface HealthOptions {
   readonly logger: Logger;
 }
 
+/** The memory of the leader about a replica between its checks. */
+interface Checked {
+  failures: number;
+  idleChecks: number;
+  engine?: { readonly noted: string; readonly instance: string | undefined; readonly at: number } | undefined;
+  askedForKeyAt?: number | undefined;
+}
+
 const timeoutMs = 2_000;
 /** Milliseconds until an unchanged engine is recorded again. */
 const engineEveryMs = 10_000;
@@ -29,7 +37,7 @@ const idleChecksUntilBroken = 2;
 /** Returns the key that clients seal build secrets of the replica with. Returns undefined if it has no key, or a bad answer. */
 async function publicKeyOf(url: string, dispatcher: Dispatcher): Promise<PublicKey | undefined> {
   const signal = AbortSignal.timeout(timeoutMs);
-  const { statusCode, headers, body } = await request(`${url}/publickey`, { dispatcher, signal });
+  const { statusCode, headers, body } = await request(new URL('/publickey', url), { dispatcher, signal });
   if (statusCode !== 200 || Number(headers['content-length'] ?? maxKeyBytes + 1) > maxKeyBytes) {
     await body.dump();
     return undefined;
@@ -48,10 +56,8 @@ export class HealthMonitor implements LeaderTask {
   readonly name = 'health';
   readonly everyMs = 2_000;
   readonly #options: HealthOptions;
-  readonly #failures = new Map<string, number>();
-  readonly #idleChecks = new Map<string, number>();
-  readonly #engines = new Map<string, { readonly noted: string; readonly at: number }>();
-  readonly #askedForKeyAt = new Map<string, number>();
+  /** The findings of earlier checks, by URL. Only replicas that discovery names have an entry. */
+  #checked = new Map<string, Checked>();
 
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -59,8 +65,12 @@ export class HealthMonitor implements LeaderTask {
 
   async run(): Promise<void> {
     const { registry, discovery, dispatcher } = this.#options;
+    const replicas = discovery.replicas();
+    this.#checked = new Map(
+      replicas.map(({ url }) => [url, this.#checked.get(url) ?? { failures: 0, idleChecks: 0 }]),
+    );
     const reports = await Promise.all(
-      discovery.replicas().map(async ({ url }) => ({ url, report: await reportOf(url, dispatcher) })),
+      replicas.map(async ({ url }) => ({ url, report: await reportOf(url, dispatcher) })),
     );
     const states = reports.some(({ report }) => report?.readiness === 'unexplained')
       ? await registry.list()
@@ -69,6 +79,7 @@ export class HealthMonitor implements LeaderTask {
       reports.map(({ url, report }) =>
         this.#note(
           url,
+          this.#checked.get(url) ?? { failures: 0, idleChecks: 0 },
           report,
           states.find((state) => state.url === url),
         ),
@@ -78,56 +89,61 @@ export class HealthMonitor implements LeaderTask {
 
   async #note(
     url: string,
+    checked: Checked,
     report: ReplicaReport | undefined,
     state: ReplicaState | undefined,
   ): Promise<void> {
     const { registry, logger } = this.#options;
-    const failures = report === undefined ? (this.#failures.get(url) ?? 0) + 1 : 0;
-    this.#failures.set(url, failures);
+    checked.failures = report === undefined ? checked.failures + 1 : 0;
     if (report !== undefined) {
+      await this.#noteEngine(url, checked, report);
       const { reason } = report;
-      const readiness = this.#readinessOf(url, report, state);
+      const readiness = readinessOf(checked, report, state);
       const before = await registry.setReadiness(url, readiness, reason);
       if (readiness !== before && (readiness === 'broken' || before === 'broken')) {
         logger.warn({ replica: url, readiness, before, reason }, 'readiness');
       }
-      await this.#noteEngine(url, report);
-      await this.#learnKey(url);
-    } else if (failures >= failuresUntilDown) {
-      this.#engines.delete(url);
+      await this.#learnKey(url, checked);
+    } else if (checked.failures >= failuresUntilDown) {
+      checked.engine = undefined;
       await registry.setHealth(url, 'down');
     }
   }
 
-  #readinessOf(url: string, { readiness }: ReplicaReport, state: ReplicaState | undefined) {
-    const isIdle = readiness === 'unexplained' && (state?.inFlight ?? 0) === 0;
-    const idleChecks = isIdle ? (this.#idleChecks.get(url) ?? 0) + 1 : 0;
-    this.#idleChecks.set(url, idleChecks);
-    if (readiness !== 'unexplained') return readiness;
-    const isKnownBad = state?.circuit === 'open' || state?.readiness === 'broken';
-    const isBroken = isIdle && (isKnownBad || idleChecks >= idleChecksUntilBroken);
-    return isBroken ? 'broken' : 'full';
-  }
-
-  async #noteEngine(url: string, { engine, features }: ReplicaReport): Promise<void> {
+  async #noteEngine(
+    url: string,
+    checked: Checked,
+    { engine, features, instance }: ReplicaReport,
+  ): Promise<void> {
     const now = performance.now();
-    const before = this.#engines.get(url);
-    const noted = [engine, ...features].join(' ');
+    const before = checked.engine;
+    const noted = [engine, instance, ...features].join(' ');
     if (before?.noted === noted && now - before.at < engineEveryMs) return;
-    await this.#options.registry.setEngine(url, engine, features);
-    this.#engines.set(url, { noted, at: now });
+    await this.#options.registry.setEngine(url, engine, features, instance);
+    // Another process may have another key.
+    if (before?.instance !== instance) checked.askedForKeyAt = undefined;
+    checked.engine = { noted, instance, at: now };
   }
 
-  async #learnKey(url: string): Promise<void> {
+  async #learnKey(url: string, checked: Checked): Promise<void> {
     const { registry, dispatcher } = this.#options;
     const now = performance.now();
-    if (now - (this.#askedForKeyAt.get(url) ?? -publicKeyEveryMs) < publicKeyEveryMs) return;
-    this.#askedForKeyAt.set(url, now);
+    if (now - (checked.askedForKeyAt ?? -publicKeyEveryMs) < publicKeyEveryMs) return;
+    checked.askedForKeyAt = now;
     try {
       await registry.setPublicKey(url, await publicKeyOf(url, dispatcher));
     } catch {
       // It was there a moment ago: it is asked again at the next check.
-      this.#askedForKeyAt.delete(url);
+      checked.askedForKeyAt = undefined;
     }
   }
+}
+
+function readinessOf(checked: Checked, { readiness }: ReplicaReport, state: ReplicaState | undefined) {
+  const isIdle = readiness === 'unexplained' && (state?.inFlight ?? 0) === 0;
+  checked.idleChecks = isIdle ? checked.idleChecks + 1 : 0;
+  if (readiness !== 'unexplained') return readiness;
+  const isKnownBad = state?.circuit === 'open' || state?.readiness === 'broken';
+  const isBroken = isIdle && (isKnownBad || checked.idleChecks >= idleChecksUntilBroken);
+  return isBroken ? 'broken' : 'full';
 }

@@ -108,3 +108,21 @@ describe('a slot', () => {
     await running;
   });
 });
+
+describe('a home', () => {
+  it('that is gone or going delays no build', async () => {
+    const prefix = `placement-${randomUUID()}`;
+    const { placement: made, registry } = await placement(prefix, 60_000);
+    // The mean build time makes a build wait three seconds for a home that is usable.
+    const redis = connectRedis({ url: inject('redisUrl'), name: 'stats', logger, cleanups, mode: 'request' });
+    await redis.hset(redisKeys(prefix).stats, 'build_ms', 3_600_000);
+    const going = { ...replica, url: 'http://going:8081' };
+    await registry.announce([{ ...going, isLeaving: true }]);
+    const { signal } = new AbortController();
+    for (const home of [going.url, 'http://gone:8081']) {
+      const lease = await made.acquire({ id: randomUUID(), ...wanted, home }, 0, signal);
+      expect(lease).toMatchObject({ url });
+      if (lease) await new SlotLedger({ redis, keys: redisKeys(prefix) }).free(lease, 'ok');
+    }
+  });
+});

@@ -118,7 +118,8 @@ export class Placement implements Component {
   async hasReplica(pool: string, waitMs: number, signal: AbortSignal): Promise<boolean> {
     const until = performance.now() + waitMs;
     for (;;) {
-      if (this.#options.discovery.replicas().some((replica) => replica.pool === pool)) return true;
+      const replicas = this.#options.discovery.replicas();
+      if (replicas.some((replica) => replica.pool === pool && !replica.isLeaving)) return true;
       if (signal.aborted || performance.now() >= until) return false;
       await sleep(retryMs, undefined, { signal }).catch(() => undefined);
     }
@@ -164,7 +165,8 @@ export class Placement implements Component {
     const { id, pool, repository, suspect, home, needsIsolation, needsFeature, except } = wanted;
     const urls = this.#options.discovery
       .replicas()
-      .flatMap((replica) => (replica.pool !== pool || except.has(replica.url) ? [] : [replica.url]));
+      .filter((replica) => replica.pool === pool && !replica.isLeaving && !except.has(replica.url))
+      .map(({ url }) => url);
     const order = rendezvous(repository, urls);
     const preference =
       home !== undefined && urls.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;

@@ -4,6 +4,7 @@ import {
   engineHeader,
   engineNames,
   featuresHeader,
+  instanceHeader,
   type ReplicaEngine,
   type ReplicaReadiness,
 } from '@slipway/shared/contracts';
@@ -13,6 +14,8 @@ import { type Dispatcher, request } from 'undici';
 export interface ReplicaReport {
   readonly engine: ReplicaEngine;
   readonly features: readonly BuilderFeature[];
+  /** The process that answered. Builders of others do not name it. */
+  readonly instance?: string;
   readonly readiness: Exclude<ReplicaReadiness, 'unknown'> | 'unexplained';
   /** Its own words for why it is not ready. */
   readonly reason?: string;
@@ -31,7 +34,7 @@ export async function reportOf(url: string, dispatcher: Dispatcher): Promise<Rep
   let text: string;
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    answer = await request(`${url}/ready`, { dispatcher, signal });
+    answer = await request(new URL('/ready', url), { dispatcher, signal });
     text = await readStart(answer.body);
   } catch {
     const identity = await identityOf(url, dispatcher);
@@ -55,7 +58,7 @@ export async function answers(url: string, dispatcher: Dispatcher): Promise<bool
 export async function identityOf(url: string, dispatcher: Dispatcher): Promise<Identity | undefined> {
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const { statusCode, headers, body } = await request(`${url}/healthz`, { dispatcher, signal });
+    const { statusCode, headers, body } = await request(new URL('/healthz', url), { dispatcher, signal });
     await body.dump();
     return statusCode < 500 ? reportedIdentity(headers) : undefined;
   } catch {
@@ -64,17 +67,19 @@ export async function identityOf(url: string, dispatcher: Dispatcher): Promise<I
   }
 }
 
-type Identity = Pick<ReplicaReport, 'engine' | 'features'>;
+type Identity = Pick<ReplicaReport, 'engine' | 'features' | 'instance'>;
 
-/** Returns what the headers of an answer say about the engine and the features. Builders of others send no such headers. */
+/** Returns what the headers of an answer say about the engine, the features and the process. Builders of others send no such headers. */
 export function reportedIdentity(headers: Readonly<Record<string, string | string[] | undefined>>): Identity {
   const value = headers[engineHeader];
+  const instance = String(headers[instanceHeader] ?? '');
   const named = String(headers[featuresHeader] ?? '')
     .split(',')
     .map((name) => name.trim());
   return {
     engine: value === undefined ? 'unreported' : (engineNames.find((name) => name === value) ?? 'unknown'),
     features: builderFeatures.filter((name) => named.includes(name)),
+    ...(/^[\w-]{1,64}$/.test(instance) && { instance }),
   };
 }
 

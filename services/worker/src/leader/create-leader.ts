@@ -61,6 +61,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
   const payloadSecrets = new PayloadSecretStore({ redis, keys, faults, sealingKey });
   return [
     new HealthMonitor({ registry, discovery, dispatcher: fleet.agent, logger }),
+    { name: 'forgotten replicas', everyMs: 60_000, run: () => registry.forget() },
     new Capacity({ registry, pools, builds, logger }),
     new QueueDepth({ pools, store, counts }),
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),

@@ -1,5 +1,5 @@
 import { type BatchRecord, type JobRecord, toBatch } from '@slipway/control-plane/jobs';
-import { replicaId } from '@slipway/control-plane/replicas';
+import { addressOf, replicaId } from '@slipway/control-plane/replicas';
 import type {
   BatchMessage,
   BuilderEvent,
@@ -117,7 +117,7 @@ export function builderMessage(options: { event: BuilderEvent; href: Href }): Bu
     data: {
       sequence: sequenceOf(event.position),
       url: href('/v1/builders'),
-      builder: { id: replicaId(event.replica), url: event.replica },
+      builder: { id: replicaId(event.replica), url: addressOf(event.replica) },
     },
   };
 }

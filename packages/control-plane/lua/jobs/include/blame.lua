@@ -20,9 +20,9 @@ local death_known_ms = { worker = 600000, replica = 2000 }
 
 -- Discovery names each replica every five seconds.
 local function goes_away(replica)
-  local f = redis.call('HMGET', keys.replica(replica), 'draining', 'readiness', 'readiness_until')
+  local f = redis.call('HMGET', keys.replica(replica), 'draining', 'readiness', 'readiness_until', 'leaving')
   local named = redis.call('ZSCORE', keys.replicas, replica)
-  return f[1] or (f[2] == 'draining' and tonumber(f[3] or '0') > now) or (named and tonumber(named) < now - 15000)
+  return f[1] or f[4] or (f[2] == 'draining' and tonumber(f[3] or '0') > now) or (named and tonumber(named) < now - 15000)
 end
 
 -- Returns how many jobs and suspects ran there when it died.

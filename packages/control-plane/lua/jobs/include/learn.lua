@@ -1,4 +1,5 @@
 --- @include "jobs/include/lifecycle"
+--- @include "jobs/include/home"
 -- Records facts about the image, the function and its build time after a success.
 
 -- Returns the bytes of the keys that say which job has pushed to the references beside the image.
@@ -62,12 +63,12 @@ local function learn(job)
     redis.call('HSET', keys.stats, field, mean * 0.95 + took * 0.05)
   end
   -- The ratios compare builds on the home replica and on others with the expected time. Until there is a ratio, a build at home counts as half.
-  local replica, home = get(job, 'replica:' .. get(job, 'attempt')), redis.call('HGET', keys.homeReplicas, expected)
+  local replica, home = get(job, 'replica:' .. get(job, 'attempt')), home_of(expected)
   if before and home then
     local field = home == replica and 'ratio_home' or 'ratio_away'
     local ratio = tonumber(redis.call('HGET', keys.stats, field) or (home == replica and '0.5' or '1'))
     redis.call('HSET', keys.stats, field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
   end
-  redis.call('HSET', keys.homeReplicas, expected, replica)
+  set_home(expected, replica)
   bound_learned(get(job, 'tenant'), expected)
 end
