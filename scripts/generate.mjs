@@ -1,9 +1,10 @@
 // Generates from the code: the OpenAPI document, the client's types, the page of error codes and the tables of settings. Needs a build
-// (`pnpm build`).
+// (`pnpm build`). It also copies rules, alerts and dashboards into the Helm chart, which can read only files of its own folder.
 // Usage: node scripts/generate.mjs [--check]     --check changes nothing, and fails when the committed files are stale
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { chartFiles } from './chart-files.mjs';
 import { errorsPage } from './errors-page.mjs';
 import { settingsPage } from './settings-page.mjs';
 import { root, run } from './setup/commands.mjs';
@@ -44,9 +45,17 @@ try {
     made.settings,
     settingsPage(readFileSync(targets.settings, 'utf8'), await declaredByService()),
   );
-  for (const [name, target] of Object.entries(targets)) {
-    if (!process.argv.includes('--check')) renameSync(made[name], target);
-    else if (!existsSync(target) || readFileSync(made[name], 'utf8') !== readFileSync(target, 'utf8')) {
+  const copies = chartFiles().map(({ source, target }, index) => {
+    const copy = join(folder, `chart-file-${index}`);
+    writeFileSync(copy, readFileSync(source));
+    return [copy, target];
+  });
+  const generated = [...Object.entries(targets).map(([name, target]) => [made[name], target]), ...copies];
+  for (const [file, target] of generated) {
+    if (!process.argv.includes('--check')) {
+      mkdirSync(dirname(target), { recursive: true });
+      renameSync(file, target);
+    } else if (!existsSync(target) || readFileSync(file, 'utf8') !== readFileSync(target, 'utf8')) {
       process.stderr.write(`${target} is not what the code says now: run pnpm generate\n`);
       process.exitCode = 1;
     }
