@@ -112,3 +112,6 @@ export const containersOf = ({ spec }: Pod): Container[] => [
   ...(spec.initContainers ?? []),
   ...spec.containers,
 ];
+/** Returns the variables of a container that have a value, by name. */
+export const literalsOf = ({ env = [] }: Container): Record<string, string> =>
+  Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));

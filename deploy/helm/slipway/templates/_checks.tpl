@@ -37,7 +37,7 @@
 {{- end -}}
 {{- end -}}
 {{- $url := dig "external" "url" "" ($pool | default dict) -}}
-{{- if and $url (not (regexMatch "^((https?|dns\\+http)://[^/?#]+|k8s://[^/?#]+\\?port=[a-z0-9-]+)$" $url)) -}}
+{{- if and $url (not (regexMatch "^((https?|dns\\+http)://[^/?#]+|k8s://[a-z0-9-]+(\\?port=[a-z0-9-]+(&scheme=https?)?)?)$" $url)) -}}
 {{- fail (printf "pools.%s.external.url is %s. It must be http://host:port, dns+http://name:port or k8s://service?port=http." $name $url) -}}
 {{- end -}}
 {{- end -}}

@@ -45,19 +45,35 @@
 -@all +@connection +@read +@write +@transaction +@scripting +@pubsub -@admin -@dangerous +info +time +acl|getuser +cluster|slots -scan -randomkey -dbsize -script|flush -script|kill -function -fcall -fcall_ro
 {{- end -}}
 
-{{/* The claim of a part's data, if volumes persist. Takes root and size. */}}
-{{- define "slipway.dev.claims" -}}
+{{/* The volume of a part's data. Takes root, name and size. */}}
+{{- define "slipway.dev.volume" -}}
+- name: data
+{{- if .root.Values.dev.persistence.enabled }}
+  persistentVolumeClaim: { claimName: {{ .name }} }
+{{- else }}
+  emptyDir: { sizeLimit: {{ .size }} }
+{{- end }}
+{{- end -}}
+
+{{/* The claim of a part's data, if volumes persist. Takes root, component, name and size. */}}
+{{- define "slipway.dev.claim" -}}
 {{- if .root.Values.dev.persistence.enabled -}}
-volumeClaimTemplates:
-  - metadata:
-      name: data
-    spec:
-      accessModes: [ReadWriteOnce]
-      {{- with .root.Values.dev.persistence.storageClassName }}
-      storageClassName: {{ . }}
-      {{- end }}
-      resources:
-        requests: { storage: {{ .size }} }
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: {{ .name }}
+  labels:
+    {{- include "slipway.labels" . | nindent 4 }}
+  annotations:
+    helm.sh/resource-policy: keep
+spec:
+  accessModes: [ReadWriteOnce]
+  {{- with .root.Values.dev.persistence.storageClassName }}
+  storageClassName: {{ . }}
+  {{- end }}
+  resources:
+    requests: { storage: {{ .size }} }
 {{- end -}}
 {{- end -}}
 

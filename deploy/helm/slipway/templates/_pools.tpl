@@ -40,6 +40,18 @@
 {{- join "," $entries -}}
 {{- end -}}
 
+{{/* POOLS of the workers: every pool, also one without builders, and in how many seconds its queue is to drain. */}}
+{{- define "slipway.declaredPools" -}}
+{{- $entries := list -}}
+{{- range $name, $pool := include "slipway.pools" . | fromYaml -}}
+{{- $settings := list (printf "drain=%v" $pool.drainTargetSeconds) -}}
+{{- if $pool.slots }}{{ $settings = append $settings (printf "max=%v" $pool.slots) }}{{ end -}}
+{{- if $pool.platforms }}{{ $settings = append $settings (printf "platforms=%s" (join "+" $pool.platforms)) }}{{ end -}}
+{{- $entries = append $entries (printf "%s#%s" $name (join "&" $settings)) -}}
+{{- end -}}
+{{- join "," $entries -}}
+{{- end -}}
+
 {{/* "true" if workers read EndpointSlices of this namespace. */}}
 {{- define "slipway.watchesEndpointSlices" -}}
 {{- if regexMatch "(^|,)k8s://" (include "slipway.builders" .) -}}true{{- end -}}
