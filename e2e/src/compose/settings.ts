@@ -8,6 +8,8 @@ import { root } from './model.js';
 export interface ReadSettings {
   /** The variables that a service read. */
   readonly read: readonly string[];
+  /** The value of SHUTDOWN_GRACE_MS or its default; undefined after a failed start. */
+  readonly shutdownGraceMs?: number;
   /** The reason for a failed start. */
   readonly problem?: string;
 }
@@ -26,13 +28,13 @@ for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDesc
   };
 }
 const { loadConfig } = await import(config);
-let problem;
+let problem, shutdownGraceMs;
 try {
-  loadConfig(env);
+  shutdownGraceMs = loadConfig(env).shutdownGraceMs;
 } catch (error) {
   problem = error.message;
 }
-process.stdout.write(JSON.stringify({ read: [...read], problem }));
+process.stdout.write(JSON.stringify({ read: [...read], problem, shutdownGraceMs }));
 `;
 
 /** Lets the compiled configuration of a service read an environment. Returns the variables that it read. */

@@ -5,7 +5,7 @@ import { openCell } from '@slipway/control-plane/cell';
 import { SlipwayError } from '@slipway/shared/errors';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { httpServer, serviceServers } from '@slipway/shared/http';
-import type { Component, ServiceDeps } from '@slipway/shared/lifecycle';
+import { type Component, type ServiceDeps, stopInOrder, timeForWork } from '@slipway/shared/lifecycle';
 import { Registry } from '@slipway/shared/metrics';
 import { noTracing } from '@slipway/shared/tracing';
 import { openAuditLog } from './audit/log.js';
@@ -20,8 +20,8 @@ import { openSources } from './sources/open-sources.js';
 import { openTenants } from './tenants/open-tenants.js';
 import { createWebhooks } from './webhooks/create-webhooks.js';
 
-/** The share of the grace time during which answers to `POST /build` stay open for running builds. */
-const closingShare = 0.7;
+/** Milliseconds of the grace time to end answers to `POST /build` whose builds still run. */
+const reserveMs = 5_000;
 
 /** Keeps listening this long, so that occasional clients still receive a 503 while the API drains. */
 const lingerMs = 1_000;
@@ -96,19 +96,14 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
           (app.get('trust proxy fn') as (address: string, hop: number) => boolean)(address, 0),
         onStop() {
           stopping.abort();
-          setTimeout(() => closing.abort(), config.shutdownGraceMs * closingShare).unref();
+          const { shutdownGraceMs: graceMs } = config;
+          setTimeout(() => closing.abort(), timeForWork({ graceMs, reserveMs })).unref();
         },
         lingerMs,
       });
     },
   });
-  return [
-    ...servers,
-    ...cell.components,
-    ...tenants.components,
-    holdWatch,
-    audit,
-    jobs.watcher,
-    sources.sweeper,
-  ];
+  // Requests in progress, such as builds that clients wait for, still need these.
+  const last = [...cell.components, ...tenants.components, holdWatch, audit, jobs.watcher, sources.sweeper];
+  return [stopInOrder({ name: 'api', first: servers, last })];
 }

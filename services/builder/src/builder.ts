@@ -3,7 +3,7 @@ import { openSetting } from '@slipway/shared/config';
 import { SlipwayError } from '@slipway/shared/errors';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { serviceServers } from '@slipway/shared/http';
-import type { Component, ServiceDeps } from '@slipway/shared/lifecycle';
+import { type Component, type ServiceDeps, stopInOrder } from '@slipway/shared/lifecycle';
 import { noTracing } from '@slipway/shared/tracing';
 import { Slots } from './builds/slots.js';
 import { WorkDir } from './builds/work-dir.js';
@@ -118,5 +118,5 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
       });
     },
   });
-  return [...servers, watch];
+  return [stopInOrder({ name: 'builder', first: servers, last: [watch] })];
 }

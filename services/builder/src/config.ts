@@ -5,6 +5,7 @@ import {
   commonConfig,
   type Env,
   type Fields,
+  graceForBuilds,
   payloadSecrets,
   previousPayloadSecrets,
   readEnv,
@@ -53,8 +54,13 @@ export function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     doc: '`true` builds every payload, signed or not. The log at start and `/ready` warn of it',
     default: false,
   });
+  const buildTimeoutMs = fields.int('BUILD_TIMEOUT_MS', {
+    doc: 'Of one build',
+    default: 30 * 60 * 1000,
+    min: 1,
+  });
   return {
-    ...commonConfig(fields, { port: 8081 }),
+    ...commonConfig(fields, { port: 8081, shutdownGraceMs: graceForBuilds(buildTimeoutMs) }),
     ...engineConfig(fields),
     maxInflight: fields.int('MAX_INFLIGHT', {
       doc: 'Concurrent builds. Beyond it `POST /build` answers 429',
@@ -70,7 +76,7 @@ export function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
       default: false,
     }),
     ...registrySettings(fields),
-    buildTimeoutMs: fields.int('BUILD_TIMEOUT_MS', { doc: 'Of one build', default: 30 * 60 * 1000, min: 1 }),
+    buildTimeoutMs,
     ...payloadBounds(fields, { maxSourceBytes: 1024 * 1024 * 1024, min: 1024 }),
     allowedFrontends:
       fields.optionalParsed('ALLOWED_FRONTENDS', {

@@ -5,6 +5,7 @@ import {
   commonConfig,
   type Env,
   type Fields,
+  graceForBuilds,
   type PayloadSecrets,
   payloadSecrets,
   publicUrl,
@@ -61,8 +62,9 @@ export function loadConfig(env: Env): WorkerConfig {
  */
 export function workerConfig(fields: Fields, env: Env): WorkerConfig {
   const fleet = fleetConfig(fields);
+  const attempts = attemptsConfig(fields);
   return {
-    ...commonConfig(fields, { port: 8090 }),
+    ...commonConfig(fields, { port: 8090, shutdownGraceMs: graceForBuilds(attempts.buildTimeoutMs) }),
     ...payloadSecrets(fields),
     ...redisConfig(fields),
     ...blobStoreConfig(fields),
@@ -73,7 +75,7 @@ export function workerConfig(fields: Fields, env: Env): WorkerConfig {
     ...queueConfig(fields),
     ...jobsConfig(fields),
     ...holdConfig(fields),
-    ...attemptsConfig(fields),
+    ...attempts,
     registries: registryConfig(fields, env),
     retention: retentionConfig(fields),
     deliveryRetention: deliveryRetentionConfig(fields),

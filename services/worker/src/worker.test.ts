@@ -216,40 +216,6 @@ describe('a worker', () => {
     expect(await installation.job(id)).toMatchObject({ state: 'running' });
     expect((await installation.job(id)).result).toBeUndefined();
   });
-
-  it('hands a running build back when it must stop, and another worker builds it', async () => {
-    const builder = await replica();
-    const slow = held();
-    builder.next(slow.behaviour);
-    const worker = await installation.startWorker([builder.url], { shutdownGraceMs: 100 });
-    const id = await installation.submit();
-    await slow.begun;
-    await worker.stop();
-    expect(await installation.job(id)).toMatchObject({ state: 'queued', attempts: [] });
-    await installation.startWorker([builder.url]);
-    expect((await installation.ended(id)).attempts).toMatchObject([{ outcome: 'succeeded' }]);
-  });
-
-  it('finishes a running build when it is stopped with time left', async () => {
-    const builder = await replica();
-    const slow = held();
-    builder.next(slow.behaviour);
-    const worker = await installation.startWorker([builder.url]);
-    const id = await installation.submit();
-    await slow.begun;
-    const stopped = worker.stop();
-    await expect
-      .poll(() =>
-        fetch(`${worker.url}/readyz`).then(
-          ({ status }) => status,
-          () => 'closed',
-        ),
-      )
-      .toBe('closed');
-    slow.release();
-    await stopped;
-    expect(await installation.job(id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
-  });
 });
 
 describe('several workers together', () => {

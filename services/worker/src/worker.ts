@@ -12,7 +12,7 @@ import {
   securityHeaders,
   serviceServers,
 } from '@slipway/shared/http';
-import type { Component, ServiceDeps } from '@slipway/shared/lifecycle';
+import { type Component, type ServiceDeps, stopInOrder } from '@slipway/shared/lifecycle';
 import { Registry } from '@slipway/shared/metrics';
 import { deriveKeys } from '@slipway/shared/signing';
 import { noTracing } from '@slipway/shared/tracing';
@@ -85,15 +85,15 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
       return httpServer({ ...listen, app });
     },
   });
-  return [
+  // Builds that still run need their slots, their locks, cancellations, Redis' time and their readers of metrics and health.
+  const last = [
     ...servers,
     ...cell.components,
     timeMarks,
     interruptions,
     ...fleet.components,
-    leader,
     ...webhooks.components,
     stats,
-    ...builds.components,
   ];
+  return [stopInOrder({ name: 'worker', first: [leader, ...builds.components], last })];
 }

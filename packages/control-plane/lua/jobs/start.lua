@@ -6,20 +6,24 @@
 -- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'terminal', state}, or {'missing'}, also when it parked the job.
 --
 -- A lost worker held a record that is still running: its attempt is closed and its token is void. Its slot is not freed: a worker that only lost its connection may
--- still build there, and the lease of a dead worker expires. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
+-- still build there, and the lease of a dead worker expires. A worker that received SIGTERM is not lost: the attempt is not spent, and no death counts. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
 -- next death shows which job caused it. A record of a newer schema waits for a worker that reads it.
 verify(job)
-expect('zset', keys.aboard(args.worker), keys.aboard(args.replica))
+expect('zset', keys.aboard(args.worker), keys.aboard(args.replica), keys.drainingWorkers)
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 if is_held() then return reply({ 'wait' }) end
 
 forget_undispatched(job)
 if state == 'running' then
-  close_attempt(job, 'worker_lost', 'The worker was lost during the build.')
-  redis.call('HINCRBY', job.key, 'spent', 1)
-  local ended = count_loss(job, state, 'worker', args.max_lost)
-  if ended then return reply(ended) end
   local places = places_of(job)
+  if redis.call('ZSCORE', keys.drainingWorkers, places.worker) then
+    close_attempt(job, 'draining', 'The worker was stopped, and killed before the build had ended.')
+  else
+    close_attempt(job, 'worker_lost', 'The worker was lost during the build.')
+    redis.call('HINCRBY', job.key, 'spent', 1)
+    local ended = count_loss(job, state, 'worker', args.max_lost)
+    if ended then return reply(ended) end
+  end
   leave(job, places.worker)
   leave(job, places.replica)
 end

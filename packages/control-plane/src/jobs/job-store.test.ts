@@ -240,6 +240,25 @@ describe('a job record', () => {
     },
   );
 
+  it('spends no attempt, and counts no death, when a worker is killed after SIGTERM', async () => {
+    const { store } = newStore();
+    const id = newId('job');
+    await store.create(id, spec(), { tenant });
+    for (let worker = 1; worker <= 4; worker++) {
+      await store.start(id, begin(randomUUID(), `w${worker}`));
+      await store.noteDraining(`w${worker}`, 60_000);
+    }
+    expect(await store.get(id)).toMatchObject({ state: 'running', spent: 0, lost: 0 });
+    const outcomes = (await store.get(id))?.attempts.map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(['draining', 'draining', 'draining', undefined]);
+    // Its name is forgotten with time.
+    await store.noteDraining('w5', -1);
+    await store.noteDraining('w6', 60_000);
+    await store.start(id, begin(randomUUID(), 'w5'));
+    await store.start(id, begin(randomUUID(), 'w6'));
+    expect(await store.get(id)).toMatchObject({ spent: 1, lost: 1 });
+  });
+
   it('is not quarantined for builders that died with several builds at once, however often', async () => {
     const { store } = newStore();
     const ids = Array.from({ length: 3 }, () => newId('job'));

@@ -238,6 +238,16 @@ export class JobStore {
     };
   }
 
+  /** Records that a worker received SIGTERM. For `forMs`, its builds that another worker takes over spend no attempt and count no death. */
+  async noteDraining(worker: string, forMs: number): Promise<void> {
+    const { drainingWorkers } = this.#keys;
+    const now = this.#now();
+    await Promise.all([
+      this.#redis.zremrangebyscore(drainingWorkers, '-inf', now),
+      this.#redis.zadd(drainingWorkers, now + forMs, worker),
+    ]);
+  }
+
   /** Records the replica that builds. Returns false when the token is stale. */
   async place(id: string, token: string, replica: string): Promise<boolean> {
     return (await this.#transition(transitions.place, { id, token, replica }))[0] === 'ok';

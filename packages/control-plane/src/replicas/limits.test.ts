@@ -3,7 +3,7 @@ import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis } from '@slipway/shared/redis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ReplicaOutcome } from './ledger.js';
-import { fleetCapacity } from './registry.js';
+import { fleetCapacity, replicaId } from './registry.js';
 import { fleetOf } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -13,6 +13,8 @@ beforeAll(() => {
   redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
 });
 afterAll(() => cleanups.run(logger));
+
+const announced = { url: 'a', max: 4, pool: 'default', platforms: [] };
 
 describe('a limit that is not configured', () => {
   it('is learned exactly from refusals, and not tried again at once', async () => {
@@ -115,6 +117,19 @@ describe('a circuit', () => {
     if (lease) await ledger.free(lease, 'draining');
     expect(await acquire()).toBeUndefined();
     expect((await state('a')).readiness).toBe('draining');
+  });
+
+  it.each<[string, (fleet: Awaited<ReturnType<typeof fleetOf>>) => Promise<unknown>]>([
+    ['says that it drains', ({ registry }) => registry.setReadiness('a', 'draining')],
+    ['is drained by an operator', ({ registry }) => registry.setDraining(replicaId('a'), true)],
+    ['is ended by Kubernetes', ({ registry }) => registry.announce([{ ...announced, isLeaving: true }])],
+    ['is found by no worker any more', ({ keys }) => redis.zadd(keys.replicas, Date.now() - 20_000, 'a')],
+    ['is retired', ({ registry }) => registry.retire(['a'])],
+  ])('is not for faults of a replica that %s, which goes away', async (_how, leave) => {
+    const fleet = await fleetOf(redis, { a: 4 });
+    expect(await fleet.registry.isLeaving('a')).toBe(false);
+    await leave(fleet);
+    expect(await fleet.registry.isLeaving('a')).toBe(true);
   });
 
   it('is not opened by faults with successes between them', async () => {

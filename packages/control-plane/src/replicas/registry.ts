@@ -76,6 +76,8 @@ const forgottenAfterMs = 60_000;
  * workers; an address of a pod soon belongs to another pod.
  */
 const keptMs = { url: 30 * 86_400_000, dns: 600_000, k8s: 600_000 };
+/** Milliseconds after which a replica that no worker names is gone. Discovery names each one every five seconds. */
+const goneAfterMs = 15_000;
 const defaultLimit = 4;
 /** Milliseconds for which a reported engine is valid, and after which workers ask for it again. */
 const engineCountsMs = 60_000;
@@ -259,16 +261,20 @@ export class ReplicaRegistry {
     return true;
   }
 
-  /** Returns true if the replica drains, by its own report or by an operator. Its end is no fault of the replica or its builds. */
+  /**
+   * Returns true if the replica goes away: by its own report, for an operator, for Kubernetes, or because no worker finds it any more. Its end is no
+   * fault of the replica or its builds. `jobs/include/blame.lua` has the same rule.
+   */
   async isLeaving(url: string): Promise<boolean> {
-    const known = await this.#redis.hmget(
-      this.#keys.replica(url),
-      'draining',
-      'readiness',
-      'readiness_until',
-    );
-    const [drained, readiness, until] = known;
-    return drained !== null || (readiness === 'draining' && Number(until) > this.#now());
+    const pipeline = this.#redis.pipeline();
+    pipeline.hmget(this.#keys.replica(url), 'draining', 'leaving', 'readiness', 'readiness_until');
+    pipeline.zscore(this.#keys.replicas, url);
+    const [fields, named] = (await checked(pipeline.exec())) as [(string | null)[], string | null];
+    const [drained, leaving, readiness, until] = fields;
+    const now = this.#now();
+    const reported = readiness === 'draining' && Number(until) > now;
+    const isGone = named !== null && Number(named) < now - goneAfterMs;
+    return reported || isGone || Boolean(drained) || Boolean(leaving);
   }
 
   async list(): Promise<ReplicaState[]> {

@@ -24,7 +24,7 @@ export interface CommonConfig {
 
 export function commonConfig(
   fields: Fields,
-  defaults: { port: number; shutdownGraceMs?: number },
+  defaults: { readonly port: number; readonly shutdownGraceMs?: number },
 ): CommonConfig {
   const ports = {
     port: fields.int('PORT', { doc: 'HTTP port', default: defaults.port, max: 65535 }),
@@ -54,6 +54,8 @@ export function commonConfig(
     shutdownGraceMs: fields.int('SHUTDOWN_GRACE_MS', {
       doc: 'Time to finish after SIGTERM. A second signal ends the process at once',
       default: defaults.shutdownGraceMs ?? 25_000,
+      shownDefault: '25000; of worker and builder `BUILD_TIMEOUT_MS` and a minute',
+      max: longestTimerMs,
     }),
     bindHost: fields.optionalParsed('BIND_HOST', {
       doc: 'Address to listen on',
@@ -64,6 +66,15 @@ export function commonConfig(
     http: httpSettings(fields),
   };
 }
+
+/** Timers take 31 bits of milliseconds, some 25 days. */
+const longestTimerMs = 2 ** 31 - 1;
+/** For the start of a build and for its end, beside its time limit. */
+const graceBesideBuildMs = 60_000;
+
+/** Returns the default grace time of a process with builds: it covers each build within the time limit. */
+export const graceForBuilds = (buildTimeoutMs: number) =>
+  Math.min(buildTimeoutMs + graceBesideBuildMs, longestTimerMs);
 
 /** Refuses the same port for two servers. Port 0 takes any free port. */
 function refuseEqual(

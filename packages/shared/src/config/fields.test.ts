@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultHttpSettings } from '../http/settings.js';
-import { commonConfig, publicUrl } from './common.js';
+import { commonConfig, graceForBuilds, publicUrl } from './common.js';
 import { ConfigError, declaredSettings, type Fields, readEnv } from './fields.js';
 import { redisConfig } from './redis.js';
 
@@ -21,6 +21,11 @@ describe('the environment', () => {
       http: defaultHttpSettings,
     });
     expect(read({}, redisConfig)).toEqual({ redisUrl: 'redis://127.0.0.1:6379', redisPrefix: 'slipway' });
+  });
+
+  it('gives builds a grace time of their time limit and a minute, as far as timers reach', () => {
+    expect(graceForBuilds(30 * 60_000)).toBe(31 * 60_000);
+    expect(graceForBuilds(Number.MAX_SAFE_INTEGER)).toBe(2 ** 31 - 1);
   });
 
   it('names every invalid variable in one error', () => {

@@ -1,6 +1,7 @@
 export {
   type CommonConfig,
   commonConfig,
+  graceForBuilds,
   type PayloadSecrets,
   payloadSecrets,
   previousPayloadSecrets,

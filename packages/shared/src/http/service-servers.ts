@@ -1,6 +1,6 @@
 import express, { type Router } from 'express';
 import type { CommonConfig } from '../config/common.js';
-import type { Component } from '../lifecycle/index.js';
+import { type Component, stopInOrder } from '../lifecycle/index.js';
 import type { Logger } from '../logger/index.js';
 import { measureCertificates, measureProcess, type Registry } from '../metrics/index.js';
 import { healthRouter, type ReadyPaths } from './health.js';
@@ -43,11 +43,13 @@ export function serviceServers(options: ServiceServersOptions): Component[] {
   const checks = { ready, warnings, readyPaths };
   const health = healthRouter(checks);
   const own = metricsPort === undefined ? healthRouter({ ...checks, registry }) : health;
-  return [
-    options.create({ ...listen, name: 'http', port }, own),
+  const others = [
     ...(metricsPort === undefined ? [] : [metricsServer({ ...listen, registry, port: metricsPort })]),
     ...(healthPort === undefined ? [] : [healthServer({ ...listen, router: health, port: healthPort })]),
   ];
+  const first = [options.create({ ...listen, name: 'http', port }, own)];
+  // Metrics and health can be read until the last request has its answer.
+  return [stopInOrder({ name: 'servers', first, last: others })];
 }
 
 interface HealthServerOptions {

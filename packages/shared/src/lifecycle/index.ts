@@ -1,3 +1,10 @@
 export { Cleanups } from './cleanups.js';
-export { type Component, runComponents, runService, type ServiceDeps } from './service.js';
+export {
+  type Component,
+  runComponents,
+  runService,
+  type ServiceDeps,
+  stopInOrder,
+  timeForWork,
+} from './service.js';
 export { untilAborted } from './until-aborted.js';

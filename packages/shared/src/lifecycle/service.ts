@@ -10,6 +10,12 @@ export interface Component {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** Runs a component until `signal` is aborted. Rejects if it fails or ends before. */
+async function runUntilStopped(component: Component, signal: AbortSignal): Promise<void> {
+  await component.run(signal);
+  if (!signal.aborted) throw new Error(`${component.name} ended before it was stopped`);
+}
+
 /** Runs components until `signal` is aborted or one of them fails, which stops the others. Rejects with the first failure, after all have ended. */
 export async function runComponents(components: readonly Component[], signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
@@ -20,8 +26,7 @@ export async function runComponents(components: readonly Component[], signal: Ab
   await Promise.all(
     components.map(async (component) => {
       try {
-        await component.run(both);
-        if (!both.aborted) throw new Error(`${component.name} ended before it was stopped`);
+        await runUntilStopped(component, both);
       } catch (error) {
         failures.push(error);
         stop.abort();
@@ -30,6 +35,50 @@ export async function runComponents(components: readonly Component[], signal: Ab
   );
   if (failures.length > 0) throw failures[0];
 }
+
+interface StopInOrderOptions {
+  readonly name: string;
+  /** Stopped at the signal. */
+  readonly first: readonly Component[];
+  /** Stopped once all of `first` have ended, which depend on them. */
+  readonly last: readonly Component[];
+}
+
+/** Returns a component that stops components in two steps, also when one of them fails. */
+export function stopInOrder({ name, first, last }: StopInOrderOptions): Component {
+  return {
+    name,
+    async run(signal) {
+      const failed = new AbortController();
+      const ended = new AbortController();
+      setMaxListeners(0, ended.signal);
+      const stop = AbortSignal.any([signal, failed.signal]);
+      const outcomes = await Promise.allSettled([
+        runComponents(first, stop).finally(() => ended.abort()),
+        ...last.map((component) =>
+          runUntilStopped(component, ended.signal).finally(() => {
+            if (!ended.signal.aborted) failed.abort();
+          }),
+        ),
+      ]);
+      const fault = outcomes.find(({ status }) => status === 'rejected');
+      if (fault?.status === 'rejected') throw fault.reason;
+    },
+  };
+}
+
+interface ReserveOptions {
+  readonly graceMs: number;
+  /** Milliseconds that the end of the work takes: to report it, and to close what is open. */
+  readonly reserveMs: number;
+}
+
+/** The share of a short grace time for work. */
+const workShare = 0.7;
+
+/** Returns the milliseconds of a grace time for work that runs: all but the reserve, and at least 70 %. */
+export const timeForWork = ({ graceMs, reserveMs }: ReserveOptions) =>
+  Math.max(graceMs - reserveMs, graceMs * workShare);
 
 interface ServiceConfig {
   readonly logLevel: string;
@@ -43,8 +92,9 @@ interface ServiceConfig {
  */
 const lingerMs = 1_000;
 
-/** The share of the grace time that the export of the last spans may take. */
+/** The share of the grace time that the export of the last spans may take, and its limit in milliseconds. */
 const flushShare = 0.1;
+const flushAtMostMs = 2_500;
 
 /** The dependencies of a service, which the process creates. */
 export interface ServiceDeps<C> {
@@ -80,7 +130,7 @@ export async function runService<C extends ServiceConfig>(options: ServiceOption
     config: config.tracing,
     service: options.name,
     logger: () => logger,
-    flushMs: config.shutdownGraceMs * flushShare,
+    flushMs: Math.min(flushAtMostMs, config.shutdownGraceMs * flushShare),
   });
   const logger = createLogger({
     name: options.name,

@@ -30,6 +30,8 @@ const patterns = {
   leader: 'leader',
   /** Sorted set of workers; score = last sign of life, in ms. */
   workers: 'workers',
+  /** Sorted set of workers that received SIGTERM; score = expiry, in ms. Their end is no death. */
+  drainingWorkers: 'workers:draining',
   /** The position of the reconciler's rolling check of queued jobs. */
   reconcilerCursor: 'reconciler:cursor',
   /** The number of records of a kind that were removed for their age in this hour. */

@@ -20,7 +20,7 @@ export const badPayloadSettings: BadSettings = {
 /** Settings that every service reads. */
 const badCommonSettings: BadSettings = {
   LOG_LEVEL: ['loud'],
-  SHUTDOWN_GRACE_MS: ['-1', '1.5', '25s'],
+  SHUTDOWN_GRACE_MS: ['-1', '1.5', '25s', '2147483648'],
   PORT: ['http', '65536'],
   BIND_HOST: ['http://127.0.0.1', '127.0.0.1:80', '-'],
   METRICS_PORT: ['no', '65536'],

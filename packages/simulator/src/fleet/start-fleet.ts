@@ -19,8 +19,8 @@ import type { Fleet, FleetOptions, ReplicaOptions } from './options.js';
 import { type StartedRedis, startFleetRedis } from './redis.js';
 
 const redisPrefix = 'slipway';
-/** Longer than the default grace time of the services. */
-const stopMs = 30_000;
+/** Builds that still run when a fleet is stopped need not end. */
+const stopMs = 20_000;
 const simulatorMain = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /**

@@ -303,6 +303,24 @@ describe('POST /build', () => {
     await build(id, 'succeeded');
   });
 
+  it('answers a build that ends while the API stops, and ends streams of logs so that clients connect again', async () => {
+    const own = await startApi(inject('redisUrl'), { shutdownGraceMs: 600_000, redisPrefix: api.prefix });
+    const body = payload();
+    const answer = fetch(`${own.url}/build`, {
+      method: 'POST',
+      body,
+      headers: { 'x-build-signature': signed(body) },
+    });
+    const id = await waitingJob();
+    const logs = await own.call(`/v1/jobs/${id}/logs`, { headers: { accept: 'text/event-stream' } });
+    const stopped = own.stop();
+    // It ends without an `end` event, which would be the end of the job, and without an error.
+    expect(await logs.text()).not.toContain('event: end');
+    await build(id, 'succeeded');
+    expect((await answer).status).toBe(200);
+    await stopped;
+  });
+
   it('ignores a body that breaks off', async () => {
     const before = await store.count('queued');
     const socket = connect(Number(new URL(api.url).port), '127.0.0.1');

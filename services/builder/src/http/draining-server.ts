@@ -1,5 +1,5 @@
 import { httpServer, type ServiceListen } from '@slipway/shared/http';
-import type { Component } from '@slipway/shared/lifecycle';
+import { type Component, timeForWork } from '@slipway/shared/lifecycle';
 import type { Express } from 'express';
 import type { Slots } from '../builds/slots.js';
 import type { Drain } from '../drain.js';
@@ -13,8 +13,8 @@ interface DrainingServerOptions extends ServiceListen {
   readonly lingerMs: number;
 }
 
-/** Milliseconds of the grace time kept for ending builds and answering their clients. */
-const endingMs = 5_000;
+/** Milliseconds of the grace time to end builds and to answer their clients. */
+const reserveMs = 5_000;
 
 /**
  * The builder's HTTP server. When it is stopped it goes on listening, so that new builds are refused with a 503 rather
@@ -30,8 +30,8 @@ export function drainingServer(options: DrainingServerOptions): Component {
       const onStop = async () => {
         drain.begin();
         logger.info({ builds: slots.taken }, 'draining');
-        const patience = Math.max(shutdownGraceMs - endingMs, shutdownGraceMs / 2);
-        const timer = setTimeout(() => drain.end(), patience);
+        const patienceMs = timeForWork({ graceMs: shutdownGraceMs, reserveMs });
+        const timer = setTimeout(() => drain.end(), patienceMs);
         await slots.idle();
         clearTimeout(timer);
         closed.abort();

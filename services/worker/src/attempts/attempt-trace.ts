@@ -81,13 +81,17 @@ export class AttemptTrace {
   }
 }
 
+/** Outcomes of attempts that another worker took over. */
+const takeovers = ['worker_lost', 'draining'] as const;
+
 /** Writes the spans that a lost worker could not, if that is how the last attempt before this one ended. */
 export function traceLostAttempt(
   { record, number }: { record: JobRecord; number: number },
   tracing: Tracing,
 ): void {
   const lost = record.attempts.find((attempt) => attempt.number === number);
-  if (lost?.outcome !== 'worker_lost' || record.trace === undefined) return;
+  const outcome = takeovers.find((each) => each === lost?.outcome);
+  if (!lost || !outcome || record.trace === undefined) return;
   const startedAt = Date.parse(lost.started_at);
   const endedAt = Date.parse(lost.finished_at ?? lost.started_at);
   const span = tracing.start({
@@ -97,16 +101,16 @@ export function traceLostAttempt(
     id: attemptSpanId(record.id, number),
     attributes: {
       ...attemptAttributes(record, number),
-      'slipway.outcome': 'worker_lost',
+      'slipway.outcome': outcome,
       'slipway.worker': lost.worker,
     },
     startedAt,
   });
-  span.fail('worker_lost');
+  span.fail(outcome);
   const { replica } = lost;
   if (replica !== undefined) {
     const call = span.during(() => tracing.start({ ...callSpan({ record, number, replica }), startedAt }));
-    call.fail('worker_lost');
+    call.fail(outcome);
     call.end(endedAt);
   }
   span.end(endedAt);

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Cell } from '@slipway/control-plane/cell';
 import type { MinuteCounts } from '@slipway/control-plane/stats';
 import type { BlobStore } from '@slipway/shared/blobs';
-import type { Cleanups, Component } from '@slipway/shared/lifecycle';
+import { type Cleanups, type Component, timeForWork } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Tracing } from '@slipway/shared/tracing';
 import { cacheSources } from '@slipway/source';
@@ -39,8 +39,10 @@ interface Builds {
   readonly components: readonly Component[];
 }
 
-/** Share of the grace time that running builds may use before they are handed back. */
-const drainShare = 0.7;
+/** Milliseconds after the end of a worker in which others may take its builds over; more than a long weekend. */
+const takeoverMs = 4 * 24 * 3600 * 1_000;
+/** Milliseconds of the grace time to hand builds back and to record that. */
+const reserveMs = 10_000;
 
 /** Creates the consumers that build jobs, one per pool. */
 export function createBuilds(options: BuildsOptions): Builds {
@@ -68,7 +70,13 @@ export function createBuilds(options: BuildsOptions): Builds {
   const drain = () => {
     if (stopping.signal.aborted) return;
     stopping.abort();
-    setTimeout(() => interruptions.interruptAll('shutdown'), config.shutdownGraceMs * drainShare).unref();
+    logger.info({ builds: interruptions.size }, 'draining');
+    // A kill before the end of the grace time is then no death that a job could have caused.
+    jobs.store.noteDraining(workerName, config.shutdownGraceMs + takeoverMs).catch((error: unknown) => {
+      logger.warn({ err: error }, 'it was not noted that the worker drains');
+    });
+    const patienceMs = timeForWork({ graceMs: config.shutdownGraceMs, reserveMs });
+    setTimeout(() => interruptions.interruptAll('shutdown'), patienceMs).unref();
   };
   const { lockDurationMs, stalledIntervalMs, concurrency } = config;
   const pools = [...new Set(config.builders.map(({ pool }) => pool))];

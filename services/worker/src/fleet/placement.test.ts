@@ -90,6 +90,15 @@ describe('a slot', () => {
     await expect.poll(() => mine.holds(lease)).toBe(false);
   });
 
+  it('that comes after SIGTERM goes back at once', async () => {
+    const { placement: mine, acquire } = await placement(`placement-${randomUUID()}`, 60_000);
+    const stopping = new AbortController();
+    const late = mine.acquire({ id: 'late', ...wanted }, 4_000, stopping.signal);
+    stopping.abort();
+    expect(await late).toBeUndefined();
+    await expect.poll(() => acquire('next')).toBeDefined();
+  });
+
   it('that has gone to another worker is reported as lost, though Redis answers', async () => {
     const prefix = `placement-${randomUUID()}`;
     const mine = await placement(prefix, 1_500);

@@ -186,7 +186,9 @@ export class Placement implements Component {
     const { wanted, since, waitMs, signal, patienceMs, resolve, reject } = waiter;
     if (reply?.lease) {
       this.#held.set(wanted.id, { lease: reply.lease, aliveUntil: asked + this.#options.ttlMs });
-      resolve(reply.lease);
+      // It came too late: the build may not begin any more.
+      if (signal.aborted) this.free(reply.lease, 'none');
+      resolve(signal.aborted ? undefined : reply.lease);
       return true;
     }
     // A replica that refused may be able to build it, so this reply does not describe the whole pool.

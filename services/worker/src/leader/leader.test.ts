@@ -55,6 +55,26 @@ describe('the leader', () => {
     expect(await redis.get(keys.leader)).toBe('first');
   });
 
+  test('that stops does the other tasks until its last task with the store has ended, and then hands over', async () => {
+    const { keys, start } = installation();
+    const ran: string[] = [];
+    let end = () => {};
+    const inStore = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const slow = { ...task(() => inStore.finally(() => void ran.push('store'))), usesStore: true };
+    const first = start('first', [slow, task(async () => void ran.push('other'), 'other')]);
+    await expect.poll(() => ran).toContain('other');
+    const stopped = first.stop();
+    const before = ran.length;
+    await expect.poll(() => ran.length).toBeGreaterThan(before + 1);
+    expect(await redis.get(keys.leader)).toBe('first');
+    end();
+    await stopped;
+    expect(ran).toContain('store');
+    expect(await redis.get(keys.leader)).toBeNull();
+  });
+
   test('is followed by another worker once it stops, or is gone', async () => {
     const { keys, start } = installation();
     const first = start('first', []);

@@ -70,13 +70,15 @@ export class Leader implements Component {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    // The last task may outlast the signal, and holds the lease until then.
+    // The last task may outlast the signal, and holds the lease until then. The other tasks do not wait for it.
     const worked = new AbortController();
     const holding = this.#hold(worked.signal);
     const [withStore = [], others = []] = [true, false].map((uses) =>
       this.#options.tasks.filter(({ usesStore = false }) => usesStore === uses),
     );
-    await Promise.all([this.#work(others, signal), this.#work(withStore, signal)]);
+    const stored = new AbortController();
+    const working = this.#work(withStore, signal).finally(() => stored.abort());
+    await Promise.all([this.#work(others, stored.signal), working]);
     worked.abort();
     await holding;
     this.#until = Number.NEGATIVE_INFINITY;
