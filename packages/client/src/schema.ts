@@ -2414,10 +2414,10 @@ export interface components {
             /** @description The reason that the replica reports for not being ready */
             readiness_reason?: string;
             /**
-             * @description buildah: it builds only for the default tenant; unreported: it answers without an engine name, as other builders do; unknown: no worker has asked it yet, or it names an unknown engine. Until then it builds only for the default tenant
+             * @description buildkit-no-sandbox, buildah: it builds only for the default tenant; unreported: it answers without an engine name, as other builders do; unknown: no worker has asked it yet, or it names an unknown engine. Until then it builds only for the default tenant
              * @enum {string}
              */
-            engine: "buildkit" | "buildah" | "unreported" | "unknown";
+            engine: "buildkit" | "buildkit-no-sandbox" | "buildah" | "unreported" | "unknown";
             /** @description What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`. Absent while unknown */
             features?: "build-options"[];
             /** @description open: it gets no builds for some time after repeated faults */

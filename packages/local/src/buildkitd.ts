@@ -12,6 +12,8 @@ export interface BuildkitdOptions {
   readonly insecureRegistries?: readonly string[];
   /** `host[:port]` that it asks first, in plain http, in place of a registry. */
   readonly mirrors?: Readonly<Record<string, string>>;
+  /** Runs without root in a user namespace, and its steps see each other's processes, as in a pod whose /proc is masked. */
+  readonly noProcessSandbox?: boolean;
   readonly logFile?: string;
   /** Aborting it while this gets ready ends it. */
   readonly signal?: AbortSignal;
@@ -24,6 +26,8 @@ export interface BuildkitdHandle extends ProcessHandle {
 
 /** Build records hold the output of steps on disk, secrets included. Slipway never reads them, so buildkitd keeps none. */
 const noHistory = '[history]\n  maxEntries = 0\n';
+
+const inUserNamespace = ['unshare', '--user', '--map-root-user', '--mount'];
 
 /** A BuildKit daemon with its own state, running its steps with runc; needs root. */
 export async function startBuildkitd(options: BuildkitdOptions): Promise<BuildkitdHandle> {
@@ -42,10 +46,14 @@ export async function startBuildkitd(options: BuildkitdOptions): Promise<Buildki
   ];
   await writeFile(config, [noHistory, ...registries].join(''));
   const address = `unix://${join(dir, 'buildkitd.sock')}`;
+  const [program, ...first] = options.noProcessSandbox
+    ? [...inUserNamespace, command, '--rootless', '--oci-worker-no-process-sandbox']
+    : [command];
   const handle = await startProcess({
     name: 'buildkitd',
-    command,
+    command: program as string,
     args: [
+      ...first,
       ...['--root', join(dir, 'root'), '--addr', address, '--config', config],
       // Its default lies in a folder that all daemons of the machine share.
       ...['--otel-socket-path', join(dir, 'otel.sock')],

@@ -1,4 +1,9 @@
-import { type BuilderFeature, engineFacts, engineNames, type ReplicaEngine } from '@slipway/shared/contracts';
+import {
+  type BuilderFeature,
+  engineFacts,
+  type ReplicaEngine,
+  reportedEngines,
+} from '@slipway/shared/contracts';
 import { type Keys, type Redis, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
@@ -49,7 +54,7 @@ export type AcquireReply =
 
 /** Engines whose builds may be of any tenant. The contract of builders that report no engine demands isolation. */
 const isolatedEngines: ReplicaEngine[] = [
-  ...engineNames.filter((name) => engineFacts[name].isIsolated),
+  ...reportedEngines.filter((name) => engineFacts[name].isIsolated),
   'unreported',
 ];
 

@@ -5,15 +5,22 @@ interface EngineFacts {
   readonly isIsolated: boolean;
 }
 
-/** The build engines of Slipway's builder, and what the other processes know about them. The key is the name on the wire, in logs and in records. */
+/** The engines that builders report, and their isolation. The key is the name on the wire and in records. */
 export const engineFacts = {
   buildkit: { title: 'BuildKit', isIsolated: true },
+  /** BuildKit with `--oci-worker-no-process-sandbox`: steps see and can end the processes of other builds. */
+  'buildkit-no-sandbox': { title: 'BuildKit without a process sandbox', isIsolated: false },
   buildah: { title: 'buildah', isIsolated: false },
 } as const satisfies Readonly<Record<string, EngineFacts>>;
 
-export type EngineName = keyof typeof engineFacts;
+export type ReportedEngine = keyof typeof engineFacts;
 
-export const engineNames = Object.keys(engineFacts) as EngineName[];
+export const reportedEngines = Object.keys(engineFacts) as ReportedEngine[];
 
-/** The names of engines that build only for the tenant `default`. */
-export const sharedMachineEngines = engineNames.filter((name) => !engineFacts[name].isIsolated);
+/** The build engines of Slipway's builder, by the names of the setting ENGINE. */
+export const engineNames = ['buildkit', 'buildah'] as const satisfies readonly ReportedEngine[];
+
+export type EngineName = (typeof engineNames)[number];
+
+/** The reported engines that build only for the tenant `default`. */
+export const sharedMachineEngines = reportedEngines.filter((name) => !engineFacts[name].isIsolated);

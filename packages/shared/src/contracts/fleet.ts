@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engineNames, sharedMachineEngines } from './engines.js';
+import { reportedEngines, sharedMachineEngines } from './engines.js';
 import { builderFeatures } from './function-builder.js';
 import { idSchema } from './ids.js';
 import { platformSchema, poolNameSchema } from './pool.js';
@@ -7,7 +7,7 @@ import { platformSchema, poolNameSchema } from './pool.js';
 export const replicaIdSchema = idSchema('rep');
 
 /** The engine that a replica reported. */
-export const replicaEngineSchema = z.enum([...engineNames, 'unreported', 'unknown']);
+export const replicaEngineSchema = z.enum([...reportedEngines, 'unreported', 'unknown']);
 export type ReplicaEngine = z.infer<typeof replicaEngineSchema>;
 
 /** The readiness of a replica for a build. */

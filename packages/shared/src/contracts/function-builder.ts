@@ -4,7 +4,7 @@ import { parseImageReference } from './image-reference.js';
 /** Names and schemas of the Function Builder API (protocol.md). */
 export const configEntry = 'com.openfaas.docker.config';
 export const secretsEntry = 'com.openfaas.secrets';
-/** Set in each answer of a Slipway builder: one of `engineNames`. Other builders of the Function Builder API do not send it. */
+/** Set in each answer of a Slipway builder: one of `reportedEngines`, or `unknown` until the builder knows it. Other builders of the Function Builder API do not send it. */
 export const engineHeader = 'x-slipway-engine';
 /** Set in each answer of a Slipway builder: a comma-separated list of `builderFeatures`. Other builders do not send it. */
 export const featuresHeader = 'x-slipway-features';

@@ -17,7 +17,14 @@ export {
   sandboxHostnameArg,
   withoutWorkerArguments,
 } from './build-arguments.js';
-export { type EngineName, engineFacts, engineNames, sharedMachineEngines } from './engines.js';
+export {
+  type EngineName,
+  engineFacts,
+  engineNames,
+  type ReportedEngine,
+  reportedEngines,
+  sharedMachineEngines,
+} from './engines.js';
 export type {
   BatchEvent,
   BuilderEvent,

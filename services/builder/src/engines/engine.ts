@@ -1,5 +1,5 @@
 import type { Fields } from '@slipway/shared/config';
-import type { EngineName } from '@slipway/shared/contracts';
+import type { EngineName, ReportedEngine } from '@slipway/shared/contracts';
 import type { BuildOptions } from '@slipway/shared/function-builder';
 import type { Logger } from '@slipway/shared/logger';
 import type { SecretBytes } from '@slipway/shared/sealing';
@@ -65,8 +65,9 @@ export interface BuildOutcome {
  * - `check` rejects with `engine_unreachable` when a build could not run now. It is cheap enough for a health check.
  */
 export interface BuildEngine {
-  /** Its row in `engineFacts` says whether it isolates builds. */
   readonly name: EngineName;
+  /** The engine that the builder reports. Its row in `engineFacts` says whether builds are isolated. Undefined until a check has succeeded. */
+  readonly reported: ReportedEngine | undefined;
   /** The engine can load a frontend image in place of its own reader of Dockerfiles. */
   readonly loadsFrontends: boolean;
   /** Warnings about dangers of the engine, for the start-up log and readiness. */

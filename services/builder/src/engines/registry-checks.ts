@@ -19,6 +19,9 @@ const lookMs = 3_000;
 export function withRegistryChecks(engine: BuildEngine, checks: RegistryChecks): BuildEngine {
   return {
     name: engine.name,
+    get reported() {
+      return engine.reported;
+    },
     loadsFrontends: engine.loadsFrontends,
     warnings: engine.warnings,
     check: () => engine.check(),

@@ -16,13 +16,9 @@ export function createApp(options: AppOptions): Express {
   const { health, logger, keyRing, engine } = options;
   const app = express().disable('x-powered-by');
   app.use(securityHeaders);
-  const named = {
-    [engineHeader]: engine.name,
-    [featuresHeader]: builderFeatures.join(','),
-    [instanceHeader]: randomUUID(),
-  };
+  const fixed = { [featuresHeader]: builderFeatures.join(','), [instanceHeader]: randomUUID() };
   app.use((_req, res, next) => {
-    res.set(named);
+    res.set(fixed).set(engineHeader, engine.reported ?? 'unknown');
     next();
   });
   app.use(health);

@@ -22,7 +22,7 @@ import type { KeyRing } from '../secrets/key-ring.js';
 
 export interface BuildRouteOptions extends Intake {
   readonly engine: BuildEngine;
-  readonly watch: Pick<EngineWatch, 'fault' | 'suspect'>;
+  readonly watch: Pick<EngineWatch, 'fault' | 'suspect' | 'ready'>;
   readonly workDir: WorkDir;
   readonly slots: Slots;
   readonly drain: Drain;
@@ -42,7 +42,7 @@ export interface BuildRouteOptions extends Intake {
 
 /** `POST /build` of the Function Builder API. */
 export function buildRoute(options: BuildRouteOptions): RequestHandler {
-  const { slots, drain, metrics, secrets, tracing, engine, watch } = options;
+  const { slots, drain, metrics, secrets, tracing, watch } = options;
   const times = new ContextTimes();
   return async (req, res) => {
     res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
@@ -52,13 +52,8 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
     }
     const signature = req.get(signatureHeader);
     if (secrets && signature === undefined) throw new SlipwayError('signature_missing');
-    if (!engineFacts[engine.name].isIsolated && req.get(isolationHeader) !== undefined) {
-      throw new SlipwayError(
-        'builder_not_isolated',
-        `This builder uses ${engineFacts[engine.name].title}, where builds reach the machine and each other.`,
-      );
-    }
     if (watch.fault) throw watch.fault;
+    if (req.get(isolationHeader) !== undefined) await requireIsolation(options);
     const release = slots.take();
     if (!release) throw busy(slots.limit);
     const span = tracing.start({ ...requestSpan, parent: traceContextOf(req.headers) });
@@ -69,6 +64,20 @@ export function buildRoute(options: BuildRouteOptions): RequestHandler {
       span.end();
     }
   };
+}
+
+/** Rejects where builds reach the machine or each other. The first check of the engine finds that out. */
+async function requireIsolation({
+  engine,
+  watch,
+}: Pick<BuildRouteOptions, 'engine' | 'watch'>): Promise<void> {
+  await watch.ready();
+  const { name, reported } = engine;
+  if (reported !== undefined && engineFacts[reported].isIsolated) return;
+  throw new SlipwayError(
+    'builder_not_isolated',
+    `This builder uses ${engineFacts[reported ?? name].title}, where builds reach the machine or each other.`,
+  );
 }
 
 const requestSpan = {

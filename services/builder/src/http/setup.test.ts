@@ -1,5 +1,5 @@
 import { freePort } from '@slipway/local';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { payloadOf } from '../testing/payload.js';
 import { postBuild, resultOf } from '../testing/post-build.js';
 import { ScriptedEngine } from '../testing/scripted-engine.js';
@@ -45,6 +45,31 @@ test('every answer says which engine builds, and which process answers', async (
   }
   expect([...instances]).toEqual([expect.stringMatching(/^[\w-]{1,64}$/)]);
   expect(instances).not.toContain((await fetch(other.url)).headers.get('x-slipway-instance'));
+});
+
+test('an engine is unknown until it has answered', async () => {
+  const engine = new ScriptedEngine();
+  engine.fault = new Error('not yet');
+  const service = await startService({ engine });
+  onTestFinished(() => service.stop());
+  const reported = async () => (await fetch(`${service.url}/healthz`)).headers.get('x-slipway-engine');
+  expect(await reported()).toBe('unknown');
+  engine.fault = undefined;
+  engine.mode = 'buildkit-no-sandbox';
+  await vi.waitFor(async () => expect(await reported()).toBe('buildkit-no-sandbox'), { timeout: 10_000 });
+});
+
+test('a build that must be kept apart goes by what the engine has answered, not by its name', async () => {
+  const { url, engine } = await startScripted();
+  const send = () => postBuild({ url, body, headers: { 'x-slipway-isolation': 'required' } });
+  engine.reported = 'buildkit-no-sandbox';
+  expect((await send()).status).toBe(421);
+  engine.reported = undefined;
+  expect((await send()).status).toBe(421);
+  expect(engine.builds).toEqual([]);
+  engine.onBuild = (build) => build.succeed();
+  engine.reported = 'buildkit';
+  expect((await send()).status).toBe(200);
 });
 
 test('a build that must be kept apart is refused by an engine that cannot', async () => {

@@ -17,7 +17,8 @@ interface TestedEngine {
   /** Tells how to install the tools. */
   readonly advice: string;
   start(
-    options: Pick<OpenOptions, 'dir' | 'insecureRegistries'> & Required<Pick<OpenOptions, 'mirrors'>>,
+    options: Pick<OpenOptions, 'dir' | 'insecureRegistries' | 'noProcessSandbox'> &
+      Required<Pick<OpenOptions, 'mirrors'>>,
   ): Promise<StartedEngine>;
 }
 
@@ -81,6 +82,8 @@ interface OpenOptions {
   readonly insecureRegistries: readonly string[];
   /** `host[:port]` that a daemon of the engine asks first in place of a registry. */
   readonly mirrors?: Readonly<Record<string, string>>;
+  /** Gives BuildKit's steps no process sandbox. */
+  readonly noProcessSandbox?: boolean;
   readonly dockerConfig?: string;
   readonly sbomScanner?: string;
   readonly childEnv?: Readonly<Record<string, string>>;
@@ -110,13 +113,19 @@ export async function openEngine({
   name,
   dir,
   mirrors = {},
+  noProcessSandbox = false,
   ...options
 }: OpenOptions): Promise<OpenedEngine> {
   const missing = missingFor(name);
   if (missing !== undefined) throw new Error(missing);
   await mkdir(dir, { recursive: true });
   const { insecureRegistries } = options;
-  const { settings, daemon } = await testedEngines[name].start({ dir, insecureRegistries, mirrors });
+  const { settings, daemon } = await testedEngines[name].start({
+    dir,
+    insecureRegistries,
+    mirrors,
+    noProcessSandbox,
+  });
   const open = ({ sbomScanner, ...changed }: Partial<typeof options>) => {
     const scanner = sbomScanner ?? options.sbomScanner;
     return chooseEngine({

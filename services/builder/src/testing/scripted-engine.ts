@@ -10,6 +10,9 @@ export interface ScriptedBuild {
 /** An engine whose builds end when the test says so, or at once when aborted. It builds nothing. */
 export class ScriptedEngine implements BuildEngine {
   readonly name = 'buildah';
+  reported: BuildEngine['reported'];
+  /** The value of `reported` after a check. */
+  mode: BuildEngine['reported'] = 'buildah';
   readonly loadsFrontends = true;
   readonly warnings: string[] = [];
   readonly builds: ScriptedBuild[] = [];
@@ -22,6 +25,7 @@ export class ScriptedEngine implements BuildEngine {
   async check(): Promise<void> {
     this.checks++;
     if (this.fault) throw this.fault;
+    this.reported = this.mode;
   }
 
   async close(): Promise<void> {}

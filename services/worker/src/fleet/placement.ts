@@ -293,7 +293,7 @@ export class Placement implements Component {
 const noIsolatedBuilder = (pool: string) =>
   new SlipwayError(
     'no_isolated_builder',
-    `All replicas of the pool ${pool} build with ${sharedMachineEngines.join(' or ')}, which runs a Dockerfile as root on its machine. It builds no jobs of tenants other than default.`,
+    `All replicas of the pool ${pool} report the engine ${sharedMachineEngines.join(' or ')}, where builds reach the machine or each other. They build no jobs of tenants other than default.`,
   );
 
 const noBuilderWithOptions = (pool: string) =>

@@ -2,11 +2,11 @@ import {
   type BuilderFeature,
   builderFeatures,
   engineHeader,
-  engineNames,
   featuresHeader,
   instanceHeader,
   type ReplicaEngine,
   type ReplicaReadiness,
+  reportedEngines,
 } from '@slipway/shared/contracts';
 import { type Dispatcher, request } from 'undici';
 
@@ -77,7 +77,8 @@ export function reportedIdentity(headers: Readonly<Record<string, string | strin
     .split(',')
     .map((name) => name.trim());
   return {
-    engine: value === undefined ? 'unreported' : (engineNames.find((name) => name === value) ?? 'unknown'),
+    engine:
+      value === undefined ? 'unreported' : (reportedEngines.find((name) => name === value) ?? 'unknown'),
     features: builderFeatures.filter((name) => named.includes(name)),
     ...(/^[\w-]{1,64}$/.test(instance) && { instance }),
   };

@@ -170,15 +170,15 @@ export const buildErrors = {
     'fleet',
     'replace',
     421,
-    'The engine of the builder does not isolate builds from its machine',
-    'Send the build to a builder that uses BuildKit.',
+    'The engine of the builder does not isolate builds from its machine or from each other',
+    'Send the build to a builder that uses BuildKit with a process sandbox.',
   ),
   no_isolated_builder: row(
     'operator',
     'never',
     502,
     'All builders of the pool use an engine that builds only for the default tenant',
-    'Add a builder with BuildKit to the pool, or let the tenant use another pool; then submit the job again.',
+    'Add a builder with BuildKit and its process sandbox to the pool, or let the tenant use another pool; then submit the job again.',
   ),
   builder_without_options: row(
     'fleet',

@@ -47,6 +47,7 @@ interface BuildahOptions extends Omit<EngineContext, 'configDir' | 'takesSecrets
  */
 export class BuildahEngine implements BuildEngine {
   readonly name = 'buildah';
+  readonly reported = 'buildah';
   readonly loadsFrontends = false;
   readonly #options: BuildahOptions;
   readonly #program: BuildahProgram;

@@ -26,10 +26,14 @@ interface BuildkitOptions extends Omit<EngineContext, 'logger' | 'takesSecrets'>
 /** A progress event carries a piece of output in base64; longer ones than this are left out of the log. */
 const maxEventBytes = 4 * 1024 * 1024;
 const checkTimeoutMs = 5_000;
+/** Prints `sandbox` or `no-sandbox` for each worker (worker/label/label.go of BuildKit). */
+const processModes =
+  '{{range .}}{{index .Labels "org.mobyproject.buildkit.worker.oci.process-mode"}}{{"\\n"}}{{end}}';
 
 /** Builds through `buildctl` on a BuildKit daemon, here or elsewhere. */
 export class BuildkitEngine implements BuildEngine {
   readonly name = 'buildkit';
+  reported: BuildEngine['reported'];
   readonly loadsFrontends = true;
   readonly warnings: readonly string[];
   readonly #options: BuildkitOptions;
@@ -53,8 +57,11 @@ export class BuildkitEngine implements BuildEngine {
   async check(): Promise<void> {
     let failure: string;
     try {
-      const { exit, output } = await this.#run(['debug', 'workers']);
-      if (exit.code === 0) return;
+      const { exit, output } = await this.#run(['debug', 'workers', '--format', processModes]);
+      if (exit.code === 0) {
+        this.reported = output.lines().includes('no-sandbox') ? 'buildkit-no-sandbox' : 'buildkit';
+        return;
+      }
       failure = output.message();
     } catch (error) {
       failure = (error as Error).message;
