@@ -17,7 +17,8 @@ for i, url in ipairs(args.urls) do
     'readiness', 'readiness_until', 'features', 'starting', 'leaving')
   local open_until, limit = tonumber(f[3] or '0'), limit_of(f)
   if open_until > 0 then limit = open_until > now and 0 or 1 end
-  if f[4] or f[12] or not answers(f[5], f[11]) or not takes_builds(f[8], f[9]) then limit = 0 end
+  -- Without a record its limit is unknown: it was not announced yet, or is gone.
+  if not f[1] or f[4] or f[12] or not answers(f[5], f[11]) or not takes_builds(f[8], f[9]) then limit = 0 end
   local engine = tonumber(f[7] or '0') > now and f[6] or 'unknown'
   local features = tonumber(f[7] or '0') > now and f[10] or nil
   replicas[i] = { url = url, load = live(keys.slots(url)), limit = limit, engine = engine, features = features }

@@ -160,6 +160,8 @@ describe('a replica that is gone', () => {
     if (!lease) throw new Error('no slot');
     await registry.retire([pod('1').url]);
     expect(await registry.list()).toEqual([]);
+    // As for a worker that still sees it, or that has not announced it yet.
+    expect(await acquire(lease.url)).toBeUndefined();
     await ledger.free(lease, 'broken');
     expect(await redis.exists(keys.replica(lease.url), keys.slots(lease.url), keys.events)).toBe(0);
   });

@@ -89,6 +89,7 @@ export class Discovery implements Component {
     const { registry, logger, everyMs = 5_000 } = this.#options;
     while (!signal.aborted) {
       this.#changed = new AbortController();
+      const announcedAt = performance.now();
       try {
         this.#noteDisputed(await registry.announce(this.replicas()));
         await this.#retire();
@@ -97,8 +98,8 @@ export class Discovery implements Component {
       }
       const changed = AbortSignal.any([signal, this.#changed.signal]);
       await sleep(everyMs, undefined, { signal: changed }).catch(() => undefined);
-      if (this.#changed.signal.aborted)
-        await sleep(changesEveryMs, undefined, { signal }).catch(() => undefined);
+      const left = announcedAt + changesEveryMs - performance.now();
+      if (left > 0) await sleep(left, undefined, { signal }).catch(() => undefined);
     }
   }
 
