@@ -10,6 +10,10 @@ import type { StatsSnapshot } from './stats/stats.js';
 
 export interface SimulatorOptions {
   readonly payloadSecret: string;
+  /** The address to listen on. Default: 127.0.0.1. */
+  readonly host?: string;
+  /** Default: a free port. */
+  readonly port?: number;
   /** Builds at once; 0, the default, means no limit. */
   readonly maxInflight?: number;
   /** Milliseconds that a build takes on average, and the deviation of the logarithm. Default 0: builds end at once. */
@@ -30,13 +34,14 @@ export interface Simulator {
   stop(): Promise<void>;
 }
 
-/** A simulated replica in this process, on a free port of 127.0.0.1. */
+/** A simulated replica in this process, on a free port of 127.0.0.1 unless the options say otherwise. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const { host = '127.0.0.1' } = options;
   const config: SimulatorConfig = {
     logLevel: 'fatal',
     shutdownGraceMs: 1_000,
-    port: 0,
-    bindHost: '127.0.0.1',
+    port: options.port ?? 0,
+    bindHost: host,
     metricsPort: undefined,
     healthPort: undefined,
     http: defaultHttpSettings,
@@ -60,7 +65,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     running = runComponents([component], stopping.signal);
     running.catch(reject);
   });
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${host}:${port}`;
   return {
     url,
     stats: () => readStats(url),

@@ -35,8 +35,12 @@ describe('EndpointSlices', () => {
         endpoint('10.0.0.1', 'pod-1', { conditions: { ready: false, terminating: true } }),
       ]),
     ];
-    expect(found(slices)).toEqual(['uid-pod-1 10.0.0.1:8080', 'uid-pod-2 fd00::2:8080']);
+    expect(found(slices)).toEqual(['uid-pod-1 10.0.0.1:8080']);
     expect(endpointsOf(slices.map(sliceOf), 8080)[0]).toMatchObject({ isReady: true, isTerminating: true });
+    // The slice of IPv4 is there before its pods are.
+    const [six = {}] = slices;
+    expect(found([six, endpointSlice('four', [], { endpoints: null })])).toEqual([]);
+    expect(found([six])).toEqual(['uid-pod-1 fd00::1:8080', 'uid-pod-2 fd00::2:8080']);
   });
 
   it('have the port by its number, or by its name: pods may have different numbers for one name', () => {

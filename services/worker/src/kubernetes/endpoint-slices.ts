@@ -18,7 +18,8 @@ export interface Endpoint {
 
 /** The part of an EndpointSlice that discovery keeps. */
 export interface Slice {
-  readonly isIpv6: boolean;
+  /** `FQDN` is deprecated, and stands for names. */
+  readonly family: 'IPv4' | 'IPv6' | 'FQDN';
   readonly ports: readonly { readonly name: string; readonly port: number }[];
   readonly endpoints: readonly Omit<Endpoint, 'port'>[];
 }
@@ -27,7 +28,7 @@ export interface Slice {
 export type Port = number | string;
 
 const sliceSchema = z.object({
-  addressType: z.string(),
+  addressType: z.enum(['IPv4', 'IPv6', 'FQDN']),
   ports: z
     .array(z.object({ name: z.string().nullish(), port: z.int().nullish(), protocol: z.string().nullish() }))
     .nullish(),
@@ -45,16 +46,15 @@ const sliceSchema = z.object({
     .nullish(),
 });
 
-/** Returns the part of an EndpointSlice that discovery keeps (discovery.k8s.io/v1). Slices of names (`FQDN`) have no endpoints here. */
+/** Returns the part of an EndpointSlice that discovery keeps (discovery.k8s.io/v1). */
 export function sliceOf(object: unknown): Slice {
   const { addressType, ports, endpoints } = sliceSchema.parse(object);
-  const isIp = addressType === 'IPv4' || addressType === 'IPv6';
   return {
-    isIpv6: addressType === 'IPv6',
+    family: addressType,
     ports: (ports ?? []).flatMap(({ name, port, protocol }) =>
       typeof port === 'number' && (protocol ?? 'TCP') === 'TCP' ? [{ name: name ?? '', port }] : [],
     ),
-    endpoints: (isIp ? (endpoints ?? []) : []).flatMap(({ addresses, conditions, nodeName, targetRef }) => {
+    endpoints: (endpoints ?? []).flatMap(({ addresses, conditions, nodeName, targetRef }) => {
       // All addresses of an endpoint are the same pod. Kubernetes itself writes one.
       const [address] = addresses ?? [];
       if (address === undefined) return [];
@@ -75,12 +75,12 @@ export function sliceOf(object: unknown): Slice {
 }
 
 /**
- * Returns each pod once, whatever number of slices it is in: a pod with two families of addresses is in a slice of each, and a pod that moves between two
- * slices is in both for a moment. IPv4 is preferred. A pod that ends in one of them ends.
+ * Returns each pod once: a pod that moves between two slices is in both for a moment, and one that ends in one of them ends. With two families of addresses
+ * a pod has IPv4, whatever slice comes first: two addresses would be two replicas, with the slots of both.
  */
 export function endpointsOf(slices: readonly Slice[], port: Port): Endpoint[] {
   const found = new Map<string, Endpoint>();
-  for (const slice of [...slices].sort((a, b) => Number(a.isIpv6) - Number(b.isIpv6))) {
+  for (const slice of ofOneFamily(slices)) {
     const number = portOf(slice, port);
     if (number === undefined) continue;
     for (const endpoint of slice.endpoints) {
@@ -98,12 +98,18 @@ export function endpointsOf(slices: readonly Slice[], port: Port): Endpoint[] {
 
 /** Returns why the slices have no endpoint with this port; undefined if they have one, or no endpoint at all. */
 export function missingPort(slices: readonly Slice[], port: Port): string | undefined {
-  const used = slices.filter(({ endpoints }) => endpoints.length > 0);
+  const used = ofOneFamily(slices).filter(({ endpoints }) => endpoints.length > 0);
   if (used.length === 0 || used.some((slice) => portOf(slice, port) !== undefined)) return undefined;
   const known = new Set(
     used.flatMap(({ ports }) => ports.map(({ name, port: number }) => `${name || 'no name'}=${number}`)),
   );
   return `no port ${port}, only ${[...known].join(', ') || 'none'}`;
+}
+
+/** A Service has a slice of each of its families, also while it has no pod. */
+function ofOneFamily(slices: readonly Slice[]): readonly Slice[] {
+  const family = slices.some((slice) => slice.family === 'IPv4') ? 'IPv4' : 'IPv6';
+  return slices.filter((slice) => slice.family === family);
 }
 
 const portOf = ({ ports }: Slice, port: Port) =>

@@ -78,7 +78,6 @@ describe('k8s://', () => {
           endpoint('10.0.0.3', 'three', { conditions: { ready: false, serving: true, terminating: true } }),
           { addresses: ['10.0.0.4'] },
         ]),
-        endpointSlice('b', [endpoint('fd00::5', 'five')], { addressType: 'IPv6' }),
       ]),
     );
     const { seen } = follow('k8s://builders?port=http&scheme=https');
@@ -100,9 +99,14 @@ describe('k8s://', () => {
         },
         // Another replica may have this address later, and nothing tells it from this one.
         { url: 'https://10.0.0.4:8080', kind: 'dns', isStarting: false, isLeaving: false },
-        expect.objectContaining({ url: 'https://[fd00::5]:8080#uid-five' }),
       ]);
     expect(server.received[0]?.query.get('labelSelector')).toBe('kubernetes.io/service-name=builders');
+  });
+
+  it('writes addresses of IPv6 as URLs do', async () => {
+    server.answer(list('1', [endpointSlice('b', [endpoint('fd00::5', 'five')], { addressType: 'IPv6' })]));
+    const { seen } = follow();
+    await expect.poll(() => seen.replicas?.map(({ url }) => url)).toEqual(['http://[fd00::5]:8080#uid-five']);
   });
 
   it('follows pods that come and go, and gives a pod with the address of another a name of its own', async () => {
