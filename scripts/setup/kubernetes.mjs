@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,6 +16,7 @@ import { SetupError, say, step } from './output.mjs';
 
 /** The programs of a cluster have a folder of their own: a kubectl of the person who works here stays the first on PATH. */
 const bin = join(root, '.cache', 'kubernetes', 'bin');
+const crds = join(root, '.cache', 'kubernetes', 'crds');
 const ownModules = join(root, 'packages', 'local', 'src', 'kubernetes', 'programs');
 
 const strip = '-s -w';
@@ -62,10 +64,57 @@ const tools = [
   },
 ];
 
+/**
+ * Definitions of objects that the chart makes and Kubernetes does not have. They come from the modules of the projects, and are never
+ * committed.
+ */
+const definitions = [
+  {
+    module: 'github.com/kedacore/keda/v2@v2.21.0',
+    folder: 'config/crd/bases',
+    files: ['keda.sh_scaledobjects.yaml', 'keda.sh_triggerauthentications.yaml'],
+  },
+  {
+    module: 'github.com/prometheus-operator/prometheus-operator@v0.85.0',
+    folder: 'example/prometheus-operator-crd',
+    files: ['podmonitors', 'prometheusrules', 'servicemonitors'].map(
+      (name) => `monitoring.coreos.com_${name}.yaml`,
+    ),
+  },
+  {
+    module: 'sigs.k8s.io/gateway-api@v1.4.0',
+    folder: 'config/crd/standard',
+    files: ['gateway.networking.k8s.io_httproutes.yaml'],
+  },
+];
+
 /** Builds each program of a cluster that is missing, or whose version changed. The first time takes a quarter of an hour. */
 export async function buildKubernetes() {
   for (const tool of tools)
     for (const [name, path] of Object.entries(tool.programs)) await buildProgram({ ...tool, name, path });
+  for (const definition of definitions) await fetchDefinitions(definition);
+}
+
+/** Copies files of a module into `.cache/kubernetes/crds`, below the name of their version. */
+async function fetchDefinitions({ module, folder, files }) {
+  const version = module.slice(module.lastIndexOf('@') + 1);
+  const targets = files.map((file) => [file, join(crds, `${version}_${file}`)]);
+  if (targets.every(([, target]) => existsSync(target))) {
+    say(`${files.join(', ')}: here`);
+    return;
+  }
+  if (which('go') === undefined) throw new SetupError(`${module}: there is no Go toolchain to fetch it with`);
+  await step(`${files.join(', ')}: from ${module}`, async () => {
+    const source = join(await folderOf({ module }), folder);
+    mkdirSync(crds, { recursive: true });
+    for (const name of readdirSync(crds))
+      if (files.some((file) => name.endsWith(`_${file}`))) rmSync(join(crds, name));
+    for (const [file, target] of targets) {
+      const unfinished = join(crds, `.unfinished-${process.pid}`);
+      copyFileSync(join(source, file), unfinished);
+      renameSync(unfinished, target);
+    }
+  });
 }
 
 async function buildProgram({ own, module, ldflags, name, path }) {
