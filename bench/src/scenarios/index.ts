@@ -14,6 +14,7 @@ import { p11 } from './p11.js';
 import { p12 } from './p12.js';
 import { p15 } from './p15.js';
 import { p16 } from './p16.js';
+import { restart } from './restart.js';
 
 /** All scenarios, in the order they run in. */
 export const scenarios: readonly Scenario[] = [
@@ -32,4 +33,5 @@ export const scenarios: readonly Scenario[] = [
   p15,
   p16,
   ingest,
+  restart,
 ];

@@ -1,4 +1,11 @@
-import { type CommonConfig, commonConfig, type Env, readEnv, type Secret } from '@slipway/shared/config';
+import {
+  type CommonConfig,
+  commonConfig,
+  type Env,
+  graceForBuilds,
+  readEnv,
+  type Secret,
+} from '@slipway/shared/config';
 import type { DurationOptions } from './builds/duration.js';
 import { type FaultRules, faultRulesSchema } from './faults/faults.js';
 
@@ -14,9 +21,12 @@ export interface SimulatorConfig extends CommonConfig {
   readonly buildOptions: boolean;
 }
 
+const longestBuildMs = 30 * 60_000;
+
 export function loadConfig(env: Env): SimulatorConfig {
   return readEnv(env, (fields) => ({
-    ...commonConfig(fields, { port: 8081 }),
+    // As Slipway's builder: stopped, it lets long builds end too.
+    ...commonConfig(fields, { port: 8081, shutdownGraceMs: graceForBuilds(longestBuildMs) }),
     payloadSecret: fields.secret('PAYLOAD_SECRET'),
     maxInflight: fields.int('MAX_INFLIGHT', { default: 0 }),
     seed: fields.int('SEED', { default: 1 }),

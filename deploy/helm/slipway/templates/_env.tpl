@@ -101,13 +101,12 @@ DOCKER_CONFIG: /etc/slipway/docker
 {{- end -}}
 
 {{/*
-Grace times in seconds, from one value: a build ends before its builder, and a builder's process before its pod.
-Workers need longer: they use seven tenths of their grace for builds.
+Grace times in seconds, from one value: a build ends before its builder and its worker, and their processes before their pods.
 */}}
 {{- define "slipway.builderGrace" -}}
 {{- add (int64 .Values.buildTimeoutSeconds) 60 -}}
 {{- end -}}
 
 {{- define "slipway.workerGrace" -}}
-{{- add (div (mul (int64 .Values.buildTimeoutSeconds) 10) 7) 60 -}}
+{{- add (int64 .Values.buildTimeoutSeconds) 60 -}}
 {{- end -}}
