@@ -9,7 +9,7 @@ const files = {
   /** Files that take minutes, several at once. */
   long: testsIn([
     ...['blobs', 'chaos', 'ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'redis-topologies'],
-    ...['supply-chain', 'templates', 'cli/build-options.test.ts', 'cli/checkout.test.ts'],
+    ...['scaling', 'supply-chain', 'templates', 'cli/build-options.test.ts', 'cli/checkout.test.ts'],
     ...['cli/demo.test.ts', 'clients/publish-load.test.ts', 'docs/durability.test.ts', 'tracing.test.ts'],
   ]),
   /** Each of these files needs the whole machine. */

@@ -30,14 +30,17 @@ async function placement(prefix: string, ttlMs: number) {
   const keys = redisKeys(prefix);
   const registry = new ReplicaRegistry({ redis, keys });
   await registry.announce([replica]);
-  let growing = false;
+  let [growing, gone] = [false, false];
   const grows = () => {
     growing = true;
+  };
+  const leave = (left: boolean) => {
+    gone = left;
   };
   const lost: Lease[] = [];
   const made = new Placement({
     ledger: new SlotLedger({ redis, keys }),
-    discovery: { replicas: () => [replica], mayGrow: () => growing },
+    discovery: { replicas: () => (gone ? [] : [replica]), mayGrow: () => growing },
     ttlMs,
     onLost: (lease) => lost.push(lease),
     onCircuit: () => undefined,
@@ -47,7 +50,7 @@ async function placement(prefix: string, ttlMs: number) {
     logger,
   });
   const acquire = (id: string) => made.acquire({ id, ...wanted }, 0, new AbortController().signal);
-  return { placement: made, acquire, lost, registry, grows };
+  return { placement: made, acquire, lost, registry, grows, leave };
 }
 
 describe('a build that needs isolation', () => {
@@ -78,6 +81,22 @@ describe('a build that needs a feature', () => {
     expect(await acquire({})).toBeUndefined();
     await registry.setEngine(url, 'buildah', ['build-options']);
     expect(await acquire({})).toBeDefined();
+  });
+});
+
+describe('a pool', () => {
+  it('is waited for while it has no replica', async () => {
+    const { placement: made, leave } = await placement(`placement-${randomUUID()}`, 60_000);
+    const stop = new AbortController();
+    const has = (waitMs: number) => made.hasReplica('default', waitMs, stop.signal);
+    expect(await has(0)).toBe(true);
+    leave(true);
+    expect(await has(0)).toBe(false);
+    const [appears, stops] = [has(60_000), made.hasReplica('other', 60_000, stop.signal)];
+    leave(false);
+    expect(await appears).toBe(true);
+    stop.abort();
+    expect(await stops).toBe(false);
   });
 });
 
