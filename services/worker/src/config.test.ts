@@ -13,6 +13,7 @@ const bad = {
   LOCK_DURATION_MS: ['999'],
   MAX_ATTEMPTS: ['0', '101'],
   METRICS_FUNCTIONS: ['1001'],
+  POD_DELETION_COST: ['maybe'],
   POOL_DRAIN_TARGET_MS: ['999', '86400001'],
   POOLS: [',', 'ARM', 'default#platforms=linux/arm64'],
   QUARANTINE_AFTER: ['0'],

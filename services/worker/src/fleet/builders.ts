@@ -8,13 +8,22 @@ export interface FleetConfig {
   readonly builders: readonly BuilderEntry[];
   /** Undefined outside of a cluster. */
   readonly kubernetes?: KubernetesConfig | undefined;
+  /** Write the builds of each pod into its annotation, so that a scale-in removes idle pods first. */
+  readonly podDeletionCost: boolean;
 }
 
 export function fleetConfig(fields: Fields): FleetConfig {
   const doc = 'The replicas, comma-separated; [the form](#the-form-of-builders)';
   const kubernetes = kubernetesConfig(fields);
   const parse = (text: string) => inCluster(parseBuilders(text), kubernetes);
-  return { builders: fields.parsed('BUILDERS', { doc, parse }) ?? [], kubernetes };
+  return {
+    builders: fields.parsed('BUILDERS', { doc, parse }) ?? [],
+    kubernetes,
+    podDeletionCost: fields.bool('POD_DELETION_COST', {
+      doc: '`true` in a cluster: a scale-in removes [idle builders first](builders.md#idle-builders-first)',
+      default: false,
+    }),
+  };
 }
 
 function inCluster(entries: BuilderEntry[], kubernetes: KubernetesConfig | undefined): BuilderEntry[] {

@@ -63,6 +63,7 @@ export function createFleet(options: FleetOptions) {
   return {
     registry,
     pools,
+    kubernetes,
     discovery,
     placement,
     agent,

@@ -17,6 +17,7 @@ import type { Webhooks } from '../notify/create-webhooks.js';
 import { Batches } from './batches.js';
 import { BudgetRetention } from './budget-retention.js';
 import { Capacity } from './capacity.js';
+import { DeletionCosts } from './deletion-costs.js';
 import { DeliveryRetention } from './delivery-retention.js';
 import { Leader, type LeaderTask } from './leader.js';
 import { QueueDepth } from './queue-depth.js';
@@ -55,7 +56,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
     options;
   const { redis, keys, now, faults } = cell;
   const { store, builds, batches, dispatch } = jobs;
-  const { registry, pools, discovery } = fleet;
+  const { registry, pools, discovery, kubernetes } = fleet;
   const { endpoints, deliveries } = webhooks;
   const sealingKey = deriveKeys(config, 'payload secrets');
   const payloadSecrets = new PayloadSecretStore({ redis, keys, faults, sealingKey });
@@ -63,6 +64,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
     new HealthMonitor({ registry, discovery, dispatcher: fleet.agent, logger }),
     { name: 'forgotten replicas', everyMs: 60_000, run: () => registry.forget() },
     new Capacity({ registry, pools, builds, logger }),
+    ...(config.podDeletionCost && kubernetes ? [new DeletionCosts({ registry, kubernetes, logger })] : []),
     new QueueDepth({ pools, store, counts }),
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),
     new Batches({ batches, store, logger }),

@@ -172,6 +172,7 @@ async function startWorker(options: {
     webhookRetryDelaysMs: usualDelaysMs,
     webhookTokens: new WebhookTokens(),
     builders: parseBuilders(options.builders.join()),
+    podDeletionCost: false,
     pools: [],
     poolDrainTargetMs: 300_000,
     registries: { insecureRegistries: [], dockerConfig: options.folder, helperEnv: {} },

@@ -7,6 +7,7 @@ import { temporaryFolder } from '@slipway/local';
 import type { KubernetesConfig } from '../config.js';
 
 interface Received {
+  readonly path: string;
   readonly query: URLSearchParams;
   readonly method: string | undefined;
   readonly headers: IncomingHttpHeaders;
@@ -22,9 +23,9 @@ export async function startWatchServer() {
   const answers: Answer[] = [];
   const open = new Set<ServerResponse>();
   const server = createServer((request, response) => {
-    const { searchParams: query } = new URL(request.url ?? '/', 'http://kubernetes');
+    const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://kubernetes');
     const { method, headers } = request;
-    const seen = { query, method, headers, token: headers.authorization, body: text(request) };
+    const seen = { path, query, method, headers, token: headers.authorization, body: text(request) };
     received.push(seen);
     open.add(response);
     response.on('close', () => open.delete(response));

@@ -1,0 +1,112 @@
+import type { ReplicaRegistry, ReplicaState } from '@slipway/control-plane/replicas';
+import { codeOf } from '@slipway/shared/errors';
+import type { Logger } from '@slipway/shared/logger';
+import type { KubernetesClient } from '../kubernetes/client.js';
+import type { LeaderTask } from './leader.js';
+
+interface DeletionCostsOptions {
+  readonly registry: Pick<ReplicaRegistry, 'list'>;
+  readonly kubernetes: Pick<KubernetesClient, 'request' | 'namespace'>;
+  readonly logger: Logger;
+  /** Returns monotonic milliseconds. */
+  readonly now?: () => number;
+}
+
+interface Written {
+  readonly builds: number;
+  readonly at: number;
+}
+
+const annotation = 'controller.kubernetes.io/pod-deletion-cost';
+const permission = 'patch of pods in its namespace';
+/** Milliseconds until the cost of a busy pod is written again. A pod that becomes idle or busy is written at once. */
+const busyEveryMs = 10_000;
+/** Milliseconds until a pod whose cost could not be written is tried again, and until the next try without the permission. */
+const [failureMs, forbiddenMs] = [10_000, 10 * 60_000];
+/** Limit of requests in one run. */
+const maxWrites = 20;
+const timeoutMs = 5_000;
+
+/**
+ * Writes the number of running builds of each builder pod into its annotation `pod-deletion-cost`, so that a ReplicaSet that scales in removes idle
+ * pods first. Other controllers, such as StatefulSets, do not read it.
+ */
+export class DeletionCosts implements LeaderTask {
+  readonly name = 'pod deletion costs';
+  readonly everyMs = 1_000;
+  readonly #options: DeletionCostsOptions;
+  readonly #now: () => number;
+  /** The last cost of each pod, by the URL of its replica. */
+  readonly #written = new Map<string, Written>();
+  /** Pods whose cost could not be written, and the time of the next try. */
+  readonly #failed = new Map<string, number>();
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #hasWarned = false;
+
+  constructor(options: DeletionCostsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  async run(): Promise<void> {
+    if (this.#now() < this.#pausedUntil) return;
+    const pods = (await this.#options.registry.list()).filter(({ name, url }) => name && uidOf(url));
+    const urls = new Set(pods.map(({ url }) => url));
+    for (const known of [this.#written, this.#failed])
+      for (const url of known.keys()) if (!urls.has(url)) known.delete(url);
+    // Pods that became idle come first: the next scale-in needs them.
+    const due = pods.filter((pod) => this.#isDue(pod)).sort((a, b) => a.inFlight - b.inFlight);
+    for (const pod of due.slice(0, maxWrites)) {
+      if (!(await this.#write(pod))) return;
+    }
+  }
+
+  #isDue({ url, inFlight, readiness }: ReplicaState): boolean {
+    const now = this.#now();
+    if (readiness === 'draining' || now < (this.#failed.get(url) ?? now)) return false;
+    const written = this.#written.get(url);
+    if (!written) return true;
+    if (written.builds === inFlight) return false;
+    return written.builds === 0 || inFlight === 0 || now - written.at >= busyEveryMs;
+  }
+
+  /** Returns false when further writes are of no use now. */
+  async #write({ url, name = '', inFlight }: ReplicaState): Promise<boolean> {
+    const { kubernetes } = this.#options;
+    try {
+      const namespace = encodeURIComponent(await kubernetes.namespace());
+      const body = await kubernetes.request({
+        method: 'PATCH',
+        path: `/api/v1/namespaces/${namespace}/pods/${encodeURIComponent(name)}`,
+        permission,
+        headers: { 'content-type': 'application/merge-patch+json' },
+        // With the UID the API server refuses another pod of that name.
+        body: JSON.stringify({
+          metadata: { uid: uidOf(url), annotations: { [annotation]: String(inFlight) } },
+        }),
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      await body.dump();
+      this.#written.set(url, { builds: inFlight, at: this.#now() });
+      this.#failed.delete(url);
+      this.#hasWarned = false;
+      return true;
+    } catch (error) {
+      return this.#fail(url, error);
+    }
+  }
+
+  #fail(url: string, error: unknown): boolean {
+    const { logger } = this.#options;
+    const code = codeOf(error);
+    const isRefused = code === 'kubernetes_forbidden' || code === 'kubernetes_unauthorized';
+    if (isRefused) this.#pausedUntil = this.#now() + forbiddenMs;
+    this.#failed.set(url, this.#now() + failureMs);
+    if (!this.#hasWarned) logger.warn({ err: error, code, replica: url }, 'pod deletion costs not written');
+    this.#hasWarned = true;
+    return !isRefused;
+  }
+}
+
+/** Returns the UID of the pod; empty for a replica that is no pod. */
+const uidOf = (url: string) => new URL(url).hash.slice(1);
