@@ -32,7 +32,7 @@ export const valueFiles = readdirSync(join(chartFolder, 'ci'))
   .map((file) => file.replace(/-values\.yaml$/, ''))
   .toSorted();
 
-interface RenderOptions {
+export interface RenderOptions {
   readonly helm?: Helm;
   /** The name of a file in `ci`. */
   readonly file?: string;

@@ -70,6 +70,8 @@ interface PodSpec {
   readonly enableServiceLinks?: boolean;
   readonly terminationGracePeriodSeconds?: number;
   readonly hostNetwork?: boolean;
+  /** False gives the pod a user namespace. */
+  readonly hostUsers?: boolean;
   readonly hostPID?: boolean;
   readonly hostIPC?: boolean;
   readonly securityContext?: SecurityContext & { readonly fsGroup?: number };

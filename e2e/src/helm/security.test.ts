@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type KubernetesObject, render, valueFiles } from './chart.js';
+import { type KubernetesObject, type RenderOptions, render, valueFiles } from './chart.js';
 import { containersOf, podsOf } from './pods.js';
 
 const componentOf = (labels: Readonly<Record<string, string>>) => labels['app.kubernetes.io/component'];
@@ -60,8 +60,8 @@ describe.each(valueFiles)('pods with the values %s', (file) => {
 });
 
 describe('BuildKit', () => {
-  const buildkits = async (kubeVersion?: string) => {
-    const pods = podsOf(await render({ file: 'everything', ...(kubeVersion && { kubeVersion }) }));
+  const buildkits = async (options: RenderOptions = { file: 'everything' }) => {
+    const pods = podsOf(await render(options));
     return pods.flatMap((pod) =>
       (pod.spec.initContainers ?? [])
         .filter(({ name }) => name === 'buildkitd')
@@ -70,11 +70,12 @@ describe('BuildKit', () => {
   };
 
   test('is a native sidecar with the security that its guide for rootless mode asks for, and no more', async () => {
-    const found = await buildkits();
+    const found = (await buildkits()).filter(({ pod }) => pod.spec.hostUsers === undefined);
     expect(found).toHaveLength(2);
     for (const { pod, daemon } of found) {
       expect(daemon.restartPolicy).toBe('Always');
       expect(daemon.startupProbe).toBeDefined();
+      expect(daemon.args).toContain('--oci-worker-no-process-sandbox');
       expect(daemon.securityContext).toEqual({
         runAsNonRoot: true,
         runAsUser: 1000,
@@ -86,8 +87,24 @@ describe('BuildKit', () => {
     }
   });
 
+  test('with a process sandbox is root of a user namespace alone', async () => {
+    const found = (await buildkits()).filter(({ pod }) => pod.spec.hostUsers === false);
+    expect(found).toHaveLength(1);
+    for (const { daemon } of found) {
+      expect(daemon.image).toMatch(/^moby\/buildkit:v[\d.]+$/);
+      expect(daemon.args).not.toContain('--oci-worker-no-process-sandbox');
+      expect(daemon.args?.join(' ')).toContain('--group 1000');
+      expect(daemon.securityContext).toEqual({
+        privileged: true,
+        runAsNonRoot: false,
+        runAsUser: 0,
+        runAsGroup: 0,
+      });
+    }
+  });
+
   test('has an annotation for AppArmor where Kubernetes has no field for it', async () => {
-    for (const { pod, daemon } of await buildkits('1.29.0')) {
+    for (const { pod, daemon } of await buildkits({ file: 'two-pools', kubeVersion: '1.29.0' })) {
       expect(pod.annotations).toMatchObject({
         'container.apparmor.security.beta.kubernetes.io/buildkitd': 'unconfined',
       });

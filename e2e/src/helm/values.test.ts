@@ -76,6 +76,11 @@ const refused: readonly [string, Record<string, unknown>, string][] = [
     'pools.pro.external.url is empty. Name the builders',
   ],
   [
+    'an unknown mode of BuildKit',
+    { dev: { enabled: true }, pools: { arm: { buildkit: { mode: 'root' } } } },
+    "at '/pools/arm/buildkit/mode': value must be one of 'rootless', 'userns'",
+  ],
+  [
     'a URL with a path',
     { dev: { enabled: true }, pools: { pro: { kind: 'external', external: { url: 'http://a:1/build' } } } },
     'pools.pro.external.url is http://a:1/build. It must be http://host:port',
@@ -145,6 +150,12 @@ describe.each(helms)('%s', (helm) => {
   test('refuses a Kubernetes that is too old', async () => {
     const old = renderText({ helm, file: 'dev', kubeVersion: '1.28.9' });
     await expect(old).rejects.toThrow('chart requires kubeVersion: >=1.29.0-0');
+  });
+
+  test('refuses user namespaces where Kubernetes has none by default', async () => {
+    const values = { dev: { enabled: true }, pools: { tenants: { buildkit: { mode: 'userns' } } } };
+    const old = renderText({ helm, values, kubeVersion: '1.32.4' });
+    await expect(old).rejects.toThrow('pools.tenants.buildkit.mode is userns, which needs Kubernetes 1.33.');
   });
 });
 

@@ -71,9 +71,12 @@ describe.each(valueFiles)('workloads with the values %s', (file) => {
       expect(builder.labels).toMatchObject(selector);
     }
     const ownPools = new Set(builders.map(({ labels }) => labels['slipway/pool']));
-    expect(entries.filter(({ url }) => url.startsWith('k8s://slipway-')).map(({ pool }) => pool)).toEqual([
-      ...ownPools,
-    ]);
+    expect(
+      entries
+        .filter(({ url }) => url.startsWith('k8s://slipway-'))
+        .map(({ pool }) => pool)
+        .toSorted(),
+    ).toEqual([...ownPools].toSorted());
   });
 
   test('have all probes on the port for health, and heaps that leave room in the memory', async () => {

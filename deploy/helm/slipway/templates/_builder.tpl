@@ -28,6 +28,7 @@ resources:
 {{- $files := include "slipway.secretFiles" (dict "root" .root "service" "builder") | fromYamlArray -}}
 {{- $credentials := $pool.registryCredentials.existingSecret | default .root.Values.registryCredentials.existingSecret -}}
 {{- $grace := include "slipway.builderGrace" .root | int64 -}}
+{{- $isRootless := eq $pool.buildkit.mode "rootless" -}}
 {{- $env := merge
   (include "slipway.commonEnv" (dict "root" .root "port" 8081 "healthPort" 9081 "heapMegabytes" $pool.heapMegabytes) | fromYaml)
   (include "slipway.registryEnv" (dict "root" .root "credentials" $credentials) | fromYaml)
@@ -57,6 +58,9 @@ spec:
   serviceAccountName: {{ include "slipway.serviceAccountName" (dict "root" .root "component" (printf "builder-%s" .pool) "serviceAccount" $pool.serviceAccount) }}
   automountServiceAccountToken: false
   enableServiceLinks: false
+  {{- if not $isRootless }}
+  hostUsers: false
+  {{- end }}
   # A builder that is stopped finishes its builds. Then BuildKit stops, within half a minute.
   terminationGracePeriodSeconds: {{ add $grace 30 }}
   securityContext:
@@ -91,11 +95,18 @@ spec:
         - /etc/buildkit/buildkitd.toml
         - --root
         - /home/user/.local/share/buildkit{{ if eq (include "slipway.hasCacheClaim" (dict "settings" $pool)) "true" }}/buildkit{{ end }}
-        # Pods cannot have an unmasked /proc, so steps see the processes of other steps of this daemon.
+        {{- if $isRootless }}
+        # Pods without a user namespace have a masked /proc, so steps see the processes of other steps of this daemon.
         - --oci-worker-no-process-sandbox
+        {{- else }}
+        # The builder has this group.
+        - --group
+        - "1000"
+        {{- end }}
         {{- range $pool.buildkit.extraArgs }}
         - {{ . | quote }}
         {{- end }}
+      {{- if $isRootless }}
       # What BuildKit's guide for rootless mode asks for. To make user namespaces it runs newuidmap, which is set-user-ID root.
       securityContext:
         runAsNonRoot: true
@@ -105,6 +116,14 @@ spec:
         {{- if eq (include "slipway.hasAppArmorField" .root) "true" }}
         appArmorProfile: { type: Unconfined }
         {{- end }}
+      {{- else }}
+      # All privileges within the user namespace of the pod, and none on the node.
+      securityContext:
+        privileged: true
+        runAsNonRoot: false
+        runAsUser: 0
+        runAsGroup: 0
+      {{- end }}
       startupProbe:
         exec: { command: [buildctl, --addr, "unix:///run/user/1000/buildkit/buildkitd.sock", debug, workers] }
         periodSeconds: 2
@@ -186,5 +205,6 @@ spec:
 {{/* Takes settings. */}}
 {{- define "slipway.buildkitImage" -}}
 {{- $image := .settings.buildkit.image -}}
-{{- include "slipway.reference" (dict "name" $image.repository "tag" $image.tag "digest" $image.digest) -}}
+{{- $tag := eq .settings.buildkit.mode "userns" | ternary (trimSuffix "-rootless" $image.tag) $image.tag -}}
+{{- include "slipway.reference" (dict "name" $image.repository "tag" $tag "digest" $image.digest) -}}
 {{- end -}}

@@ -36,6 +36,10 @@
 {{- fail (printf "pools.%s.platforms has %s. It must be like linux/amd64, linux/arm64 or linux/arm/v7." $name .) -}}
 {{- end -}}
 {{- end -}}
+{{- $mode := dig "buildkit" "mode" "" ($pool | default dict) -}}
+{{- if and (eq $mode "userns") (semverCompare "<1.33.0-0" $.Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "pools.%s.buildkit.mode is userns, which needs Kubernetes 1.33. This cluster has %s. Use rootless." $name $.Capabilities.KubeVersion.Version) -}}
+{{- end -}}
 {{- $url := dig "external" "url" "" ($pool | default dict) -}}
 {{- if and $url (not (regexMatch "^((https?|dns\\+http)://[^/?#]+|k8s://[a-z0-9-]+(\\?port=[a-z0-9-]+(&scheme=https?)?)?)$" $url)) -}}
 {{- fail (printf "pools.%s.external.url is %s. It must be http://host:port, dns+http://name:port or k8s://service?port=http." $name $url) -}}
