@@ -16,6 +16,8 @@ interface SimulatorDeps {
   /** Ends the process. */
   readonly exit: () => void;
   readonly onListening?: (port: number) => void;
+  /** Milliseconds for which a stopped simulator without builds still answers connected clients, as Slipway's builder. Default 0. */
+  readonly lingerMs?: number;
 }
 
 /** Share of the grace time that running builds may use before the simulator breaks their connections. */
@@ -26,7 +28,8 @@ const drainPollMs = 20;
  * A replica of the Function Builder API that builds nothing. When it is stopped it refuses new builds with a 503, lets
  * the running ones end, and breaks off those that do not.
  */
-export function createSimulator({ config, logger, exit, onListening }: SimulatorDeps): Component {
+export function createSimulator(deps: SimulatorDeps): Component {
+  const { config, logger, exit, onListening, lingerMs = 0 } = deps;
   return {
     name: 'simulator',
     async run(signal) {
@@ -62,10 +65,18 @@ export function createSimulator({ config, logger, exit, onListening }: Simulator
       const until = performance.now() + config.shutdownGraceMs * drainShare;
       while (stats.concurrency > 0 && performance.now() < until) await sleep(drainPollMs);
       if (stats.concurrency > 0) server.closeAllConnections();
+      server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'));
+      const lingerUntil = performance.now() + lingerMs;
+      while ((await connectionsOf(server)) > 0 && performance.now() < lingerUntil) await sleep(drainPollMs);
       await listener.stop();
     },
   };
 }
+
+const connectionsOf = (server: Server) =>
+  new Promise<number>((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  });
 
 /** The listening socket, which can be closed for a while without the connections that are open. */
 function createListener(server: Server, { port, bindHost }: SimulatorConfig) {

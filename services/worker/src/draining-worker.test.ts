@@ -33,9 +33,16 @@ describe('a worker that is stopped', () => {
     const id = await installation.submit();
     await slow.begun;
     await worker.stop();
-    expect(await installation.job(id)).toMatchObject({ state: 'queued', attempts: [] });
+    expect(await installation.job(id)).toMatchObject({
+      state: 'queued',
+      attempts: [{ outcome: 'draining' }],
+    });
     await installation.startWorker([builder.url]);
-    expect((await installation.ended(id)).attempts).toMatchObject([{ outcome: 'succeeded' }]);
+    expect((await installation.ended(id)).attempts).toMatchObject([
+      { outcome: 'draining' },
+      { outcome: 'succeeded' },
+    ]);
+    expect(await installation.store.get(id)).toMatchObject({ spent: 0, lost: 0 });
   });
 
   it('hands over its duties, and keeps lock, slot, health and metrics until its builds end', async () => {

@@ -87,9 +87,12 @@ async function recordInterruption(
     case 'shutdown':
     case 'lock_lost':
     case 'slot_lost':
-      // Slipway stopped the build: the attempt is no fault and does not count.
+      // Slipway stopped the build: the attempt is no fault and does not count. After a shutdown the record keeps it, as the reason to build again.
       await recorded(
-        store.requeue(record.id, token, { code: 'draining', detail, spent: false, delayMs: 0 }),
+        store.requeue(record.id, token, {
+          ...{ code: 'draining', detail, spent: false, delayMs: 0 },
+          listed: reason === 'shutdown',
+        }),
         summary,
       );
       return { kind: 'again', delayMs: 0 };
