@@ -16,4 +16,4 @@ export {
   replicaId,
 } from './registry.js';
 export { rendezvous } from './rendezvous.js';
-export { type PoolDemand, targetOf, wantedReplicas } from './wanted.js';
+export { isPresent, type PoolDemand, targetOf, wantedReplicas } from './wanted.js';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type PoolDemand, wantedReplicas } from './wanted.js';
+import type { ReplicaState } from './registry.js';
+import { type PoolDemand, targetOf, wantedReplicas } from './wanted.js';
 
 const none: PoolDemand = { meanBuildMs: undefined, running: 0, builds: [], ready: [], rooms: new Map() };
 const minute = 60_000;
@@ -43,6 +44,27 @@ describe('the wanted replicas', () => {
     expect(wantedReplicas({ ...none, ready }, target)).toBe(11);
     expect(wantedReplicas({ ...none, ready, rooms: new Map([['a', 4]]) }, target)).toBe(2);
     expect(wantedReplicas({ ...none, ready: jobs(9), rooms: new Map([['default', 0]]) }, target)).toBe(0);
+  });
+});
+
+describe('the slots of a replica', () => {
+  const pool = { name: 'arm', platforms: [], slots: 4, drainMs: minute };
+  const replica = (limit: number, more: object = {}) =>
+    ({ pool: 'arm', limit, draining: false, health: 'up', readiness: 'ready', ...more }) as ReplicaState;
+
+  it('are those of the configuration while the pool has no replica, and then the mean of its replicas', () => {
+    expect(targetOf(pool, [])).toEqual({ drainMs: minute, slots: 4 });
+    expect(targetOf(pool, [replica(2), replica(3)])).toEqual({ drainMs: minute, slots: 2.5 });
+    expect(targetOf({ name: 'arm', platforms: [] }, [])).toEqual({ drainMs: 5 * minute, slots: undefined });
+  });
+
+  it.each([
+    ['of another pool', { pool: 'amd' }],
+    ['that is down', { health: 'down' }],
+    ['that an operator drains', { draining: true }],
+    ['that shuts down', { readiness: 'draining' }],
+  ])('are not those of a replica %s', (_what, more) => {
+    expect(targetOf(pool, [replica(9, more), replica(2)]).slots).toBe(2);
   });
 });
 

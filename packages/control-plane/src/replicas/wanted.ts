@@ -73,11 +73,15 @@ export function wantedReplicas(demand: PoolDemand, { drainMs, slots = defaultSlo
 /** The time in which a pool is to be built that no worker of this version declares. */
 const usualDrainMs = 5 * 60_000;
 
+/** Returns whether a replica counts as present: it answers and takes builds, or will once its engine is repaired. */
+export const isPresent = ({ draining, health, readiness }: ReplicaState): boolean =>
+  !draining && health !== 'down' && readiness !== 'draining';
+
 /** Returns the target of a pool. Its replicas tell their slots, else the configuration. */
 export function targetOf(pool: PoolState, replicas: readonly ReplicaState[]): PoolTarget {
   const { name, slots, drainMs = usualDrainMs } = pool;
   const limits = replicas
-    .filter((replica) => replica.pool === name && !replica.draining && replica.health !== 'down')
+    .filter((replica) => replica.pool === name && isPresent(replica))
     .map(({ limit }) => limit);
   return { drainMs, slots: limits.length > 0 ? sum(limits) / limits.length : slots };
 }

@@ -98,7 +98,7 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
   );
   pool(
     'slipway_fleet_pool_replicas',
-    'Replicas of a pool that answer and are not drained',
+    'Replicas of a pool that answer and do not drain',
     ({ replicas }) => replicas,
   );
   pool(

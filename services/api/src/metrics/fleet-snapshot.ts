@@ -2,6 +2,7 @@ import { eventsGroup } from '@slipway/control-plane/events';
 import { type JobStore, listRegistries, type RegistryState } from '@slipway/control-plane/jobs';
 import {
   fleetCapacity,
+  isPresent,
   type PoolRegistry,
   type ReplicaRegistry,
   type ReplicaState,
@@ -29,7 +30,7 @@ interface PoolSnapshot {
   readonly oldestWaitMs: number;
   /** Builds that its replicas accept at once now. */
   readonly capacity: number;
-  /** Its replicas that answer and are not drained. */
+  /** Its replicas that answer and do not drain. */
   readonly replicas: number;
   readonly wantedReplicas: number;
 }
@@ -79,7 +80,7 @@ export async function readFleet(deps: SnapshotDeps): Promise<FleetSnapshot> {
     return {
       ...{ name: pool.name, ...queue },
       capacity: fleetCapacity(own),
-      replicas: own.filter(({ health, draining }) => health !== 'down' && !draining).length,
+      replicas: own.filter(isPresent).length,
       wantedReplicas: wantedReplicas(demand, targetOf(pool, own)),
     };
   });
