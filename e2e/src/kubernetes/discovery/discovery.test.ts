@@ -19,6 +19,7 @@ interface Observations {
   readonly first: Ended;
   readonly whileNotReady: Ended;
   readonly two: readonly { readonly id: string; readonly name: string }[];
+  readonly costs: readonly string[];
   readonly ending: readonly object[];
   readonly reused: readonly { readonly id: string; readonly name: string }[];
   readonly kept: readonly string[];
@@ -60,6 +61,10 @@ describe('a worker that follows the pods of a Service', () => {
 
   test('keeps a pod that is not ready', () => {
     expect(seen.whileNotReady).toEqual({ state: 'succeeded', attempts: ['http://10.9.0.2:8080'] });
+  });
+
+  test('writes the builds of a pod as its deletion cost', () => {
+    expect(seen.costs).toEqual(['0', '1', '0']);
   });
 
   test('drains a pod that ends, and gives a pod with its address nothing of it', () => {

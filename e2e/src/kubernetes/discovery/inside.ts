@@ -29,6 +29,9 @@ const namespace = 'builds';
 const addresses = ['10.9.0.1', '10.9.0.2'] as const;
 const port = 8080;
 const deadlineMs = 150_000;
+/** Long enough that the worker writes the deletion cost of a pod that builds. */
+const durations = { meanMs: 5_000, sigma: 0 };
+const costPath = '{.metadata.annotations.controller\\.kubernetes\\.io/pod-deletion-cost}';
 
 const stops: (() => Promise<void>)[] = [];
 async function observe() {
@@ -42,6 +45,7 @@ async function observe() {
     env: {
       worker: {
         BUILDERS: 'k8s://builders?port=http#max=2',
+        POD_DELETION_COST: 'true',
         KUBERNETES_SERVICE_HOST: '127.0.0.1',
         KUBERNETES_SERVICE_PORT: new URL(api.url).port,
         KUBERNETES_ACCOUNT_DIR: account.dir,
@@ -50,7 +54,7 @@ async function observe() {
   });
   stops.push(() => fleet.stop());
   for (const host of addresses) {
-    const { stop } = await startSimulator({ payloadSecret: fleet.payloadSecret, host, port });
+    const { stop } = await startSimulator({ payloadSecret: fleet.payloadSecret, host, port, durations });
     stops.push(stop);
   }
   const kubectl = (...args: string[]) => api.kubectl(['--namespace', namespace, ...args]);
@@ -75,7 +79,16 @@ async function observe() {
   // A pod that is not ready stays a replica.
   await setReady(api, 'two', false);
   await watcher.steer(idOf(two, 'one'), 'drain');
-  const whileNotReady = await watcher.ended(await watcher.submit('not-ready'));
+  const costOfTwo = (cost: string) =>
+    watcher.until(`the cost ${cost}`, async () => {
+      const found = await kubectl('get', 'pod', 'two', '--output', `jsonpath=${costPath}`);
+      return found === cost ? found : undefined;
+    });
+  const idle = await costOfTwo('0');
+  const building = await watcher.submit('not-ready');
+  const costs = [idle, await costOfTwo('1')];
+  const whileNotReady = await watcher.ended(building);
+  costs.push(await costOfTwo('0'));
 
   // Nothing confirms the end of the pod, as while its kubelet gives it its grace time.
   await kubectl('delete', 'pod', 'one', '--wait=false');
@@ -92,7 +105,18 @@ async function observe() {
   await account.renew();
   await watcher.warned(undefined);
   return {
-    ...{ withoutRole, withoutService, atZero, first, two, whileNotReady, ending, reused, withoutToken },
+    ...{
+      withoutRole,
+      withoutService,
+      atZero,
+      first,
+      two,
+      whileNotReady,
+      costs,
+      ending,
+      reused,
+      withoutToken,
+    },
     kept: kept.map(({ name }) => name).sort(),
   };
 }
@@ -117,6 +141,7 @@ function createWatcher({ calls, workers, source }: Fleet) {
   const job = async (id: string) =>
     (await calls.call(`/v1/jobs/${id}`)).body as { state: string; attempts: { replica?: string }[] };
   return {
+    until,
     builders,
     /** Waits until the worker warns of this code, or of nothing. Returns the warning. */
     warned: (code: string | undefined) =>
@@ -155,6 +180,7 @@ const roleObjects = [
     metadata: metadata('worker'),
     rules: [
       { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['patch'] },
     ],
   },
   {
