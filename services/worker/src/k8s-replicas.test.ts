@@ -2,7 +2,7 @@ import { ReplicaRegistry, replicaId } from '@slipway/control-plane/replicas';
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
 import { endpoint, endpointSlice } from './kubernetes/testing/slices.js';
 import { list, startWatchServer, watch } from './kubernetes/testing/watch-server.js';
-import { held, type Replica, startReplica } from './testing/replica.js';
+import { type Behaviour, held, type Replica, startReplica } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret } from './testing/start-worker.js';
 
 let installation: Installation;
@@ -105,4 +105,26 @@ it('builds go on while the API server is away', async () => {
   expect(await installation.ended(await installation.submit())).toMatchObject({ state: 'succeeded' });
   await kubernetes.listen();
   await expect.poll(warnings).toBeUndefined();
+});
+
+it('metrics forget a pod that is gone', async () => {
+  const [one, two] = [await replica(), await replica()];
+  kubernetes.answer(list('1', [sliceOf(one, 'one')]), watch([]));
+  const { url } = await startWorker();
+  const series = async () =>
+    (await (await fetch(`${url}/metrics`)).text())
+      .split('\n')
+      .filter((line) => /^slipway_(circuit_changes_total|replica_builds_in_flight)\{/.test(line));
+  const breakOff: Behaviour = ({ req }) => void req.socket.destroy();
+  one.next(breakOff, breakOff, breakOff);
+  await installation.ended(await installation.submit());
+  await expect
+    .poll(series)
+    .toEqual([
+      `slipway_circuit_changes_total{replica="${one.url}",change="opened"} 1`,
+      `slipway_replica_builds_in_flight{replica="${one.url}"} 0`,
+    ]);
+  await tell('ADDED', sliceOf(two, 'two'));
+  await tell('DELETED', sliceOf(one, 'one'));
+  await expect.poll(series).toEqual([`slipway_replica_builds_in_flight{replica="${two.url}"} 0`]);
 });

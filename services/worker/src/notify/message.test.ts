@@ -1,4 +1,5 @@
 import type { BatchRecord, JobRecord } from '@slipway/control-plane/jobs';
+import { replicaId } from '@slipway/control-plane/replicas';
 import {
   batchMessageSchema,
   builderMessageSchema,
@@ -182,7 +183,7 @@ describe('the other messages', () => {
         kind: 'builder',
         position: '1700000000000-2',
         type: 'builder.circuit_opened',
-        replica: 'http://b0:8081',
+        replica: 'http://b0:8081#uid-of-a-pod',
         at: 1_700_000_000_000,
       },
       href: path,
@@ -190,7 +191,7 @@ describe('the other messages', () => {
     expect(builderMessageSchema.parse(message)).toEqual(message);
     expect(message.data).toMatchObject({
       sequence: 1_700_000_000_000_002,
-      builder: { url: 'http://b0:8081' },
+      builder: { id: replicaId('http://b0:8081#uid-of-a-pod'), url: 'http://b0:8081' },
     });
   });
 
