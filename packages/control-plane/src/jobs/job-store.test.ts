@@ -220,7 +220,7 @@ describe('a job record', () => {
     }
   });
 
-  it.each(['drained', 'draining', 'gone'])(
+  it.each(['drained', 'draining', 'leaving', 'gone'])(
     'does not count the death of a builder that was known as %s',
     async (how) => {
       const { store, keys } = newStore();
@@ -230,6 +230,7 @@ describe('a job record', () => {
       await redis.zadd(keys.replicas, how === 'gone' ? Date.now() - 60_000 : Date.now(), 'http://b0');
       const known = { readiness: 'draining', readiness_until: Date.now() + 60_000 };
       if (how === 'drained') await redis.hset(keys.replica('http://b0'), 'draining', 1);
+      if (how === 'leaving') await redis.hset(keys.replica('http://b0'), 'leaving', 1);
       if (how === 'draining') await redis.hset(keys.replica('http://b0'), known);
       for (let death = 1; death <= 3; death++) {
         const token = randomUUID();

@@ -197,12 +197,13 @@ describe('a replica that is gone', () => {
       // Some pods go while builds run there, and some are seen by a check that began before.
       await registry.retire(urls.slice(0, 10));
       for (const lease of leases.slice(0, 15)) if (lease) await ledger.free(lease, 'fault');
-      for (const each of urls.slice(0, 5)) {
-        await registry.setReadiness(each, 'ready');
-        await registry.setEngine(each, 'buildkit');
-        await registry.setPublicKey(each, key);
-        await registry.setHealth(each, 'down');
-      }
+      const late = [
+        (of: string) => registry.setReadiness(of, 'ready'),
+        (of: string) => registry.setEngine(of, 'buildkit'),
+        (of: string) => registry.setPublicKey(of, key),
+        (of: string) => registry.setHealth(of, 'down'),
+      ];
+      for (const [at, write] of late.entries()) await write(urls[at] ?? '');
     }
     for (const each of await keysOf()) {
       if (each === keys.replicas || each === keys.events) continue;

@@ -4,6 +4,7 @@ import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, describe, expect, inject, it } from 'vitest';
+import type { Replica } from './discovery.js';
 import { Placement } from './placement.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -30,17 +31,18 @@ async function placement(prefix: string, ttlMs: number) {
   const keys = redisKeys(prefix);
   const registry = new ReplicaRegistry({ redis, keys });
   await registry.announce([replica]);
-  let [growing, gone] = [false, false];
+  let growing = false;
+  let named: Replica[] = [replica];
+  const name = (...replicas: Replica[]) => {
+    named = replicas;
+  };
   const grows = () => {
     growing = true;
-  };
-  const leave = (left: boolean) => {
-    gone = left;
   };
   const lost: Lease[] = [];
   const made = new Placement({
     ledger: new SlotLedger({ redis, keys }),
-    discovery: { replicas: () => (gone ? [] : [replica]), mayGrow: () => growing },
+    discovery: { replicas: () => named, mayGrow: () => growing },
     ttlMs,
     onLost: (lease) => lost.push(lease),
     onCircuit: () => undefined,
@@ -50,7 +52,7 @@ async function placement(prefix: string, ttlMs: number) {
     logger,
   });
   const acquire = (id: string) => made.acquire({ id, ...wanted }, 0, new AbortController().signal);
-  return { placement: made, acquire, lost, registry, grows, leave };
+  return { placement: made, acquire, lost, registry, grows, name };
 }
 
 describe('a build that needs isolation', () => {
@@ -86,14 +88,14 @@ describe('a build that needs a feature', () => {
 
 describe('a pool', () => {
   it('is waited for while it has no replica', async () => {
-    const { placement: made, leave } = await placement(`placement-${randomUUID()}`, 60_000);
+    const { placement: made, name } = await placement(`placement-${randomUUID()}`, 60_000);
     const stop = new AbortController();
     const has = (waitMs: number) => made.hasReplica('default', waitMs, stop.signal);
     expect(await has(0)).toBe(true);
-    leave(true);
+    name();
     expect(await has(0)).toBe(false);
     const [appears, stops] = [has(60_000), made.hasReplica('other', 60_000, stop.signal)];
-    leave(false);
+    name(replica);
     expect(await appears).toBe(true);
     stop.abort();
     expect(await stops).toBe(false);
@@ -153,4 +155,14 @@ describe('a home', () => {
       if (lease) await new SlotLedger({ redis, keys: redisKeys(prefix) }).free(lease, 'ok');
     }
   });
+});
+
+it('a pod that this worker sees end gets no build, also before all processes know', async () => {
+  const { placement: made, acquire, name } = await placement(`placement-${randomUUID()}`, 60_000);
+  const signal = new AbortController().signal;
+  name({ ...replica, isLeaving: true });
+  expect(await acquire('one')).toBeUndefined();
+  expect(await made.hasReplica('default', 0, signal)).toBe(false);
+  name(replica);
+  expect(await acquire('two')).toMatchObject({ url });
 });
