@@ -58,11 +58,17 @@ export const valueArguments = ({ file, values }: Pick<RenderOptions, 'file' | 'v
   ]),
 ];
 
-/** Returns the manifests of the release `slipway` in the namespace `slipway`, as text. */
-export async function renderText(options: RenderOptions): Promise<string> {
+const rendered = new Map<string, Promise<string>>();
+
+/** Returns the manifests of the release `slipway` in the namespace `slipway`, as text. Equal options are rendered once. */
+export function renderText(options: RenderOptions): Promise<string> {
   const { helm, kubeVersion = kubernetes.golden } = options;
   const names = ['template', 'slipway', chartFolder, '--namespace', 'slipway'];
-  return runHelm([...names, '--kube-version', kubeVersion, ...valueArguments(options)], helm);
+  const args = [...names, '--kube-version', kubeVersion, ...valueArguments(options)];
+  const key = JSON.stringify([helm, args]);
+  const text = rendered.get(key) ?? runHelm(args, helm);
+  rendered.set(key, text);
+  return text;
 }
 
 /** Returns the objects of the release `slipway` in the namespace `slipway`. */
