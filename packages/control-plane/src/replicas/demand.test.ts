@@ -180,6 +180,6 @@ describe('the demand of a pool', () => {
     }
     await pipeline.exec();
     expect(await counts()).toEqual([1_000, 0]);
-    expect((await demand()).ready).toHaveLength(256);
+    expect((await demand()).ready).toHaveLength(128);
   });
 });

@@ -5,7 +5,7 @@ import { queueKeys } from '../queues/index.js';
 import type { PoolDemand } from './wanted.js';
 
 /** Limit of jobs that are read of each kind, so that the cost does not grow with the queue. */
-const sampled = 256;
+const sampled = 128;
 const script = scriptsIn(controlPlaneLua, 'replicas/');
 const demandScript = script('demand', { pool: z.string(), queue: z.string(), limit: z.int() });
 
