@@ -174,6 +174,14 @@ describeSettings({
   },
 });
 
+test('the grace time covers the longest build unless it is set', () => {
+  const graceOf = (env: Record<string, string>) =>
+    loadConfig({ PAYLOAD_SECRET: 'x', ...env }).shutdownGraceMs;
+  expect(graceOf({})).toBe(31 * 60_000);
+  expect(graceOf({ BUILD_TIMEOUT_MS: '1000' })).toBe(61_000);
+  expect(graceOf({ SHUTDOWN_GRACE_MS: '5' })).toBe(5);
+});
+
 describe('warnings', () => {
   const good = {
     payloadSecret: new Secret('x'),

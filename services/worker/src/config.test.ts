@@ -1,4 +1,5 @@
 import { badRedisSettings, describeSettings } from '@slipway/shared/testing';
+import { expect, test } from 'vitest';
 import { loadConfig } from './config.js';
 
 const days = ['0', '1.5'];
@@ -45,10 +46,12 @@ const open = [
   'KUBERNETES_ACCOUNT_DIR',
 ];
 
-describeSettings({
-  service: 'worker',
-  loadConfig,
-  least: { PAYLOAD_SECRET: 'x', BLOB_STORE: 'file:///blobs', BUILDERS: 'http://builder:8081' },
-  bad,
-  open,
+const least = { PAYLOAD_SECRET: 'x', BLOB_STORE: 'file:///blobs', BUILDERS: 'http://builder:8081' };
+describeSettings({ service: 'worker', loadConfig, least, bad, open });
+
+test('the grace time covers the longest build unless it is set', () => {
+  const graceOf = (env: Record<string, string>) => loadConfig({ ...least, ...env }).shutdownGraceMs;
+  expect(graceOf({})).toBe(31 * 60_000);
+  expect(graceOf({ BUILD_TIMEOUT_MS: '1000' })).toBe(61_000);
+  expect(graceOf({ BUILD_TIMEOUT_MS: '1000', SHUTDOWN_GRACE_MS: '5' })).toBe(5);
 });

@@ -123,8 +123,11 @@ export function measureFleet({ registry, read, now }: FleetMetricsOptions): void
     '1 if the replica answers but reports that it cannot build, as with a dead engine',
     ({ readiness }) => (readiness === 'broken' ? 1 : 0),
   );
-  replica(Gauge, 'slipway_fleet_replica_draining', '1 if the replica gets no more builds', ({ draining }) =>
-    draining ? 1 : 0,
+  replica(
+    Gauge,
+    'slipway_fleet_replica_draining',
+    '1 if the replica gets no more builds: it shuts down, or an operator drains it',
+    ({ draining, readiness }) => (draining || readiness === 'draining' ? 1 : 0),
   );
   replica(
     Gauge,

@@ -105,9 +105,12 @@ describe('an API', () => {
   const metrics = async () => await (await fetch(`${fleet.api.url}/metrics`)).text();
 
   it('reports the state of its fleet, and requests by route and never by path', async () => {
-    await new ReplicaRegistry({ redis, keys: redisKeys(fleet.api.prefix) }).announce([
+    const replicas = new ReplicaRegistry({ redis, keys: redisKeys(fleet.api.prefix) });
+    await replicas.announce([
       { url: 'http://a:1', max: 3, pool: 'arm', platforms: [] },
+      { url: 'http://b:1', max: 5, pool: 'leaving', platforms: [] },
     ]);
+    await replicas.setReadiness('http://b:1', 'draining');
     const { id } = await fleet.submit({ image: 'r.example/a:1', pool: 'arm' });
     await fleet.api.call(`/v1/jobs/${id}`);
     await fleet.api.call('/v1/nothing-of-that-name');
@@ -124,6 +127,9 @@ describe('an API', () => {
       'slipway_fleet_pool_stuck{pool="arm"} 1',
       'slipway_fleet_replica_slots{pool="arm",replica="http://a:1"} 3',
       'slipway_fleet_replica_circuit_open{pool="arm",replica="http://a:1"} 0',
+      'slipway_fleet_replica_draining{pool="arm",replica="http://a:1"} 0',
+      'slipway_fleet_replica_draining{pool="leaving",replica="http://b:1"} 1',
+      'slipway_fleet_pool_slots{pool="leaving"} 0',
       'slipway_fleet_batches 1',
       'slipway_http_problems_total{code="unauthorized"} 1',
       'slipway_redis_up{connection="main"} 1',
