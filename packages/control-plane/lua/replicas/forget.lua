@@ -1,6 +1,8 @@
 --- @include "include/time"
--- Removes the names of replicas that no worker has announced for a while, and whose records have expired.
--- Arguments: ms without an announcement.
+-- Removes the names of replicas that no worker has announced for a while, and whose records have expired. Gives the record of an earlier version an end.
+-- Arguments: ms without an announcement, ms until the end of a record that has none.
 for _, url in ipairs(redis.call('ZRANGEBYSCORE', keys.replicas, '-inf', whole(now - args.kept_ms))) do
-  if redis.call('EXISTS', keys.replica(url)) == 0 then redis.call('ZREM', keys.replicas, url) end
+  local left = redis.call('PTTL', keys.replica(url))
+  if left == -2 then redis.call('ZREM', keys.replicas, url) end
+  if left == -1 then redis.call('PEXPIRE', keys.replica(url), args.record_ms) end
 end

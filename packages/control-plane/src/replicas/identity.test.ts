@@ -223,6 +223,17 @@ describe('a replica that is gone', () => {
     expect(await redis.zcard(keys.replicas)).toBe(live.length);
   });
 
+  it('expires also when an earlier version of Slipway has announced it', async () => {
+    const { registry, keys } = installation();
+    await redis.zadd(keys.replicas, Date.now() - 3_600_000, url);
+    await redis.hset(keys.replica(url), 'configured', 4, 'draining', 1);
+    await registry.forget();
+    expect(await redis.pttl(keys.replica(url))).toBeGreaterThan(7 * 86_400_000);
+    await redis.pexpire(keys.replica(url), 0);
+    await registry.forget();
+    expect(await redis.exists(keys.replicas)).toBe(0);
+  });
+
   it('keeps the drain of a configured address while no worker runs', async () => {
     const { registry, keys } = installation();
     await registry.announce([address('url')]);

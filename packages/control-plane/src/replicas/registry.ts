@@ -94,7 +94,7 @@ const readinessScript = defineScript({
 const forgetScript = defineScript({
   folder: controlPlaneLua,
   file: 'replicas/forget',
-  args: z.object({ kept_ms: z.int() }),
+  args: z.object({ kept_ms: z.int(), record_ms: z.int() }),
 });
 const engineScript = defineScript({
   folder: controlPlaneLua,
@@ -169,7 +169,10 @@ export class ReplicaRegistry {
 
   /** Removes the names of replicas whose records have expired. */
   async forget(): Promise<void> {
-    await forgetScript.run({ redis: this.#redis, keys: this.#keys }, { kept_ms: keptMs.k8s });
+    await forgetScript.run(
+      { redis: this.#redis, keys: this.#keys },
+      { kept_ms: keptMs.k8s, record_ms: keptMs.url },
+    );
   }
 
   /** Records the outcome of a health check. A replica that is down may return with another engine, so its engine is removed. */
