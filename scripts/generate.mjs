@@ -1,10 +1,11 @@
-// Generates from the code: the OpenAPI document, the client's types, the page of error codes and the tables of settings. Needs a build
-// (`pnpm build`). It also copies rules, alerts and dashboards into the Helm chart, which can read only files of its own folder.
+// Generates the OpenAPI document, the client's types, the page of error codes, the tables of settings and those of the chart's values. Needs a
+// build (`pnpm build`). It also copies rules, alerts and dashboards into the Helm chart, which can read only files of its own folder.
 // Usage: node scripts/generate.mjs [--check]     --check changes nothing, and fails when the committed files are stale
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { chartFiles } from './chart-files.mjs';
+import { chartReadme } from './chart-values.mjs';
 import { errorsPage } from './errors-page.mjs';
 import { settingsPage } from './settings-page.mjs';
 import { root, run } from './setup/commands.mjs';
@@ -15,6 +16,7 @@ const targets = {
   types: join(client, 'src', 'schema.ts'),
   errors: join(root, 'docs', 'errors.md'),
   settings: join(root, 'docs', 'operations', 'settings.md'),
+  chart: join(root, 'deploy', 'helm', 'slipway', 'README.md'),
 };
 const generator = join(
   dirname(createRequire(join(client, 'package.json')).resolve('openapi-typescript/package.json')),
@@ -28,6 +30,7 @@ const made = {
   types: join(folder, 'schema.ts'),
   errors: join(folder, 'errors.md'),
   settings: join(folder, 'settings.md'),
+  chart: join(folder, 'README.md'),
 };
 try {
   await run(process.execPath, [join(root, 'services', 'api', 'dist', 'openapi', 'write.js'), made.document]);
@@ -45,6 +48,8 @@ try {
     made.settings,
     settingsPage(readFileSync(targets.settings, 'utf8'), await declaredByService()),
   );
+  const values = readFileSync(join(dirname(targets.chart), 'values.yaml'), 'utf8');
+  writeFileSync(made.chart, chartReadme(readFileSync(targets.chart, 'utf8'), values));
   const copies = chartFiles().map(({ source, target }, index) => {
     const copy = join(folder, `chart-file-${index}`);
     writeFileSync(copy, readFileSync(source));
