@@ -144,6 +144,26 @@ function claimsOf(objects: readonly KubernetesObject[], pod: Pod): string[] {
   return volumeClaimTemplates.map(({ metadata }) => metadata.name);
 }
 
+test('a grace time of the values counts for the process, and for its pod', async () => {
+  const values = {
+    worker: { shutdownGraceSeconds: 20 },
+    pools: { default: { shutdownGraceSeconds: 15 }, arm: {} },
+  };
+  const pods = podsOf(await render({ file: 'minimal', values }));
+  const graces = pods
+    .filter((pod) => ['worker', 'builder'].includes(componentOf(pod) ?? ''))
+    .map((pod) => [
+      pod.of.split(' ')[1],
+      settingsOf(pod).number('SHUTDOWN_GRACE_MS'),
+      pod.spec.terminationGracePeriodSeconds,
+    ]);
+  expect(graces.toSorted()).toEqual([
+    ['slipway-builder-arm', 1_860_000, 1_890],
+    ['slipway-builder-default', 15_000, 45],
+    ['slipway-worker', 20_000, 50],
+  ]);
+});
+
 describe('builders', () => {
   const builderOf = async (values: Record<string, unknown>) => {
     const pods = podsOf(await render({ file: 'minimal', values }));

@@ -27,7 +27,7 @@ resources:
 {{- $labels := dict "root" .root "component" "builder" "pool" .pool -}}
 {{- $files := include "slipway.secretFiles" (dict "root" .root "service" "builder") | fromYamlArray -}}
 {{- $credentials := $pool.registryCredentials.existingSecret | default .root.Values.registryCredentials.existingSecret -}}
-{{- $grace := include "slipway.builderGrace" .root | int64 -}}
+{{- $grace := include "slipway.buildGrace" (dict "root" .root "settings" $pool) | int64 -}}
 {{- $isRootless := eq $pool.buildkit.mode "rootless" -}}
 {{- $env := merge
   (include "slipway.commonEnv" (dict "root" .root "port" 8081 "healthPort" 9081 "heapMegabytes" $pool.heapMegabytes) | fromYaml)

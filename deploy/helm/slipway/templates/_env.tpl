@@ -101,12 +101,13 @@ DOCKER_CONFIG: /etc/slipway/docker
 {{- end -}}
 
 {{/*
-Grace times in seconds, from one value: a build ends before its builder and its worker, and their processes before their pods.
+The grace time of a process with builds, in seconds: that of its values, or longer than the longest build. Its pod gets half a minute more.
+Takes root, and settings of the worker or pool.
 */}}
-{{- define "slipway.builderGrace" -}}
-{{- add (int64 .Values.buildTimeoutSeconds) 60 -}}
+{{- define "slipway.buildGrace" -}}
+{{- if .settings.shutdownGraceSeconds -}}
+{{- int64 .settings.shutdownGraceSeconds -}}
+{{- else -}}
+{{- add (int64 .root.Values.buildTimeoutSeconds) 60 -}}
 {{- end -}}
-
-{{- define "slipway.workerGrace" -}}
-{{- add (int64 .Values.buildTimeoutSeconds) 60 -}}
 {{- end -}}
