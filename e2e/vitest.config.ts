@@ -109,6 +109,7 @@ export default defineConfig({
         test: {
           name: 'kubernetes',
           include: files.kubernetes,
+          globalSetup: ['./src/kubernetes/setup.ts'],
           maxWorkers: 1,
           sequence: { groupOrder: 5 },
           testTimeout: 600_000,

@@ -20,6 +20,7 @@ export const suites = {
     config: 'e2e/vitest.config.ts',
     projects: ['kubernetes'],
     engines: 'kubernetes',
+    images: 'kubernetes/prepare.js',
     byCommand: true,
   },
 };

@@ -14,7 +14,7 @@ export interface StandIn {
   layOut(rootfs: string): Promise<void>;
 }
 
-const path = 'ENV PATH=/usr/local/bin:/usr/bin:/bin';
+export const path = 'ENV PATH=/usr/local/bin:/usr/bin:/bin';
 
 const redis: StandIn = {
   repository: 'redis',
@@ -88,7 +88,7 @@ const buildkit: StandIn = {
 
 export const standIns: readonly StandIn[] = [redis, registry, buildkit];
 
-async function layBase(rootfs: string): Promise<void> {
+export async function layBase(rootfs: string): Promise<void> {
   for (const folder of ['bin', 'usr/bin', 'etc', 'root', 'run/user', 'proc', 'sys', 'dev', 'tmp'])
     await mkdir(join(rootfs, folder), { recursive: true });
   // Not by mkdir, because the umask changes its mode.
@@ -96,7 +96,7 @@ async function layBase(rootfs: string): Promise<void> {
   await addBusybox(rootfs);
 }
 
-async function addProgram({ rootfs, name }: { rootfs: string; name: string }): Promise<void> {
+export async function addProgram({ rootfs, name }: { rootfs: string; name: string }): Promise<void> {
   const program = await realpath(requireTool(name));
   await cp(program, join(rootfs, 'usr/bin', name));
   await addSharedLibraries({ program, rootfs }).catch((error: Error & { stderr?: string }) => {

@@ -6,7 +6,7 @@ export {
   type KubernetesApiOptions,
   startKubernetesApi,
 } from './kubernetes/api-server.js';
-export type { Kubectl } from './kubernetes/kubectl.js';
+export { createKubectl, type Kubectl } from './kubernetes/kubectl.js';
 export { type Member, startMember } from './member.js';
 export { mountsIn, unmountIn } from './mounts.js';
 export { type ProcessExit, type ProcessHandle, type ProcessOptions, startProcess } from './process.js';
@@ -36,6 +36,6 @@ export type {
 export { type ServiceHandle, type ServiceOptions, startService } from './slipway/service.js';
 export { startSlipway } from './slipway/start.js';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.js';
-export { findTool, requireKubernetesTool } from './tools.js';
+export { findTool, kubernetesBin, requireKubernetesTool } from './tools.js';
 export type { Direction, FaultyProxy, NetworkFault } from './toxiproxy/faulty-proxy.js';
 export { startToxiproxy, type ToxiproxyHandle } from './toxiproxy/toxiproxy.js';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const checkoutBin = fileURLToPath(new URL('../../../.cache/bin', import.meta.url));
 
 /** The programs of a Kubernetes cluster, at the versions of scripts/setup/kubernetes.mjs. Only these are used, not those on PATH. */
-const kubernetesBin = fileURLToPath(new URL('../../../.cache/kubernetes/bin', import.meta.url));
+export const kubernetesBin = fileURLToPath(new URL('../../../.cache/kubernetes/bin', import.meta.url));
 
 /** The absolute path of an executable: from PATH, else from `.cache/bin` of this checkout, else undefined. */
 export function findTool(name: string): string | undefined {

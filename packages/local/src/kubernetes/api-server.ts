@@ -118,6 +118,8 @@ function startServer(options: ServerOptions): Promise<ProcessHandle & { readonly
         ...(nodeAddress === undefined ? ['--endpoint-reconciler-type=none'] : []),
         `--service-cluster-ip-range=${serviceRange.cidr}`,
         ...['--authorization-mode=RBAC', '--allow-privileged=true', '--profiling=false'],
+        // No name server knows the node.
+        ...['--kubelet-preferred-address-types=InternalIP'],
         ...['--service-account-issuer=https://kubernetes.default.svc'],
         `--service-account-key-file=${files.serviceAccountKeyFile}`,
         `--service-account-signing-key-file=${files.serviceAccountKeyFile}`,
