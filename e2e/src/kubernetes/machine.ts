@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** The addresses of the cluster in its network namespace. */
-export const addresses = { node: '10.10.0.1', podRange: '10.244.0.0/16', clusterDomain: 'cluster.local' };
+export const addresses = {
+  node: '10.10.0.1',
+  podRange: '10.244.0.0/16',
+  /** As in packages/local/src/kubernetes/api-server.ts. */
+  serviceRange: '10.96.0.0/16',
+  clusterDomain: 'cluster.local',
+};
 
 export interface Machine {
   /** The folder of the cluster's files. */
@@ -80,11 +86,13 @@ async function createControlGroups(cgroup: string): Promise<void> {
 }
 
 async function createNetwork(folder: string): Promise<void> {
-  const { node, podRange } = addresses;
+  const { node, podRange, serviceRange } = addresses;
   const ip = (line: string) => run('ip', line.split(' '));
   await ip('link add node0 type veth peer name node1');
   await ip(`address add ${node}/24 dev node0`);
   for (const name of ['node0', 'node1']) await ip(`link set ${name} up`);
+  // The rules of Services apply to connections of the node only after it finds a route.
+  await ip(`route add ${serviceRange} dev node0`);
   await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
   // Answers between pods pass the rules of Services too, although both pods are on one bridge.
   await writeFile('/proc/sys/net/bridge/bridge-nf-call-iptables', '1');
