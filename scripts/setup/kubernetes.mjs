@@ -20,6 +20,7 @@ const crds = join(root, '.cache', 'kubernetes', 'crds');
 const ownModules = join(root, 'packages', 'local', 'src', 'kubernetes', 'programs');
 
 const strip = '-s -w';
+const keda = 'github.com/kedacore/keda/v2@v2.21.0';
 const kubernetes = '1.34.4';
 const [major, minor] = kubernetes.split('.');
 const versionFlags = Object.entries({ gitVersion: `v${kubernetes}`, gitMajor: major, gitMinor: minor })
@@ -58,7 +59,7 @@ const tools = [
   },
   {
     // Scales workloads by a metric, from zero too.
-    module: 'github.com/kedacore/keda/v2@v2.21.0',
+    module: keda,
     ldflags: `${strip} -X github.com/kedacore/keda/v2/version.Version=2.21.0`,
     programs: { 'keda-operator': './cmd/operator', 'keda-adapter': './cmd/adapter' },
   },
@@ -70,7 +71,7 @@ const tools = [
  */
 const definitions = [
   {
-    module: 'github.com/kedacore/keda/v2@v2.21.0',
+    module: keda,
     folder: 'config/crd/bases',
     files: ['keda.sh_scaledobjects.yaml', 'keda.sh_triggerauthentications.yaml'],
   },
@@ -93,6 +94,17 @@ export async function buildKubernetes() {
   for (const tool of tools)
     for (const [name, path] of Object.entries(tool.programs)) await buildProgram({ ...tool, name, path });
   for (const definition of definitions) await fetchDefinitions(definition);
+  await renderKeda();
+}
+
+/** Writes the objects that install KEDA, without its webhooks, into `.cache/kubernetes/keda.yaml`. */
+async function renderKeda() {
+  const target = join(root, '.cache', 'kubernetes', 'keda.yaml');
+  const stamp = join(root, '.cache', 'setup', 'kubernetes-keda.yaml');
+  if (existsSync(stamp) && existsSync(target) && readFileSync(stamp, 'utf8') === keda) return;
+  const folder = join(await folderOf({ module: keda }), 'config', 'minimal');
+  writeFileSync(target, await run(join(bin, 'kubectl'), ['kustomize', folder]));
+  writeFileSync(stamp, keda);
 }
 
 /** Copies files of a module into `.cache/kubernetes/crds`, below the name of their version. */

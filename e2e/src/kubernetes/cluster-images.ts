@@ -45,13 +45,13 @@ export const clusterImages: readonly ClusterImage[] = [
   versitygw,
   ofProgram({
     repository: 'ghcr.io/kedacore/keda',
-    tag: 'latest',
+    tag: 'main',
     file: 'keda',
     find: () => requireKubernetesTool('keda-operator'),
   }),
   ofProgram({
     repository: 'ghcr.io/kedacore/keda-metrics-apiserver',
-    tag: 'latest',
+    tag: 'main',
     file: 'keda-adapter',
     find: () => requireKubernetesTool('keda-adapter'),
   }),

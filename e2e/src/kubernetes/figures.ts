@@ -1,5 +1,5 @@
 /** Prints a figure of the suite as one line. */
-function report(line: string): void {
+export function report(line: string): void {
   process.stdout.write(`kubernetes: ${line}\n`);
 }
 
