@@ -50,7 +50,7 @@ describe('a worker that is stopped', () => {
     const slow = held();
     builder.next(slow.behaviour);
     const { keys, redis } = installation;
-    const worker = await installation.startWorker([builder.url]);
+    const worker = await installation.startWorker([builder.url], { shutdownGraceMs: 600_000 });
     const id = await installation.submit();
     await slow.begun;
     const leader = await redis.get(keys.leader);
@@ -74,11 +74,40 @@ describe('a worker that is stopped', () => {
     expect(await installation.job(id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
   });
 
+  it('announces nothing any more, so that it does not contradict a worker with other settings', async () => {
+    const builder = await replica();
+    const slow = held();
+    builder.next(slow.behaviour);
+    const { keys, redis } = installation;
+    const worker = await installation.startWorker([builder.url], { shutdownGraceMs: 600_000 });
+    const id = await installation.submit();
+    await slow.begun;
+    const stopped = worker.stop();
+    const pool = () => redis.hget(keys.replica(builder.url), 'pool');
+    await installation.startWorker([`${builder.url}#pool=arm`]);
+    await expect.poll(pool).toBe('arm');
+    // Workers announce their replicas every five seconds. Twice: the other worker does.
+    const seen = new Set<string | null>();
+    for (let announcements = 0; announcements < 2; announcements++) {
+      const before = Number(await redis.zscore(keys.replicas, builder.url));
+      await expect
+        .poll(async () => {
+          seen.add(await pool());
+          return Number(await redis.zscore(keys.replicas, builder.url));
+        })
+        .toBeGreaterThan(before);
+    }
+    expect([...seen]).toEqual(['arm']);
+    slow.release();
+    await stopped;
+    expect((await installation.job(id)).state).toBe('succeeded');
+  });
+
   it('still sees that a build is canceled, also without an announcement', async () => {
     const builder = await replica();
     const slow = held();
     builder.next(slow.behaviour);
-    const worker = await installation.startWorker([builder.url]);
+    const worker = await installation.startWorker([builder.url], { shutdownGraceMs: 600_000 });
     const id = await installation.submit();
     await slow.begun;
     const stopped = worker.stop();

@@ -91,9 +91,11 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     ...cell.components,
     timeMarks,
     interruptions,
-    ...fleet.components,
+    fleet.placement,
     ...webhooks.components,
     stats,
   ];
-  return [stopInOrder({ name: 'worker', first: [leader, ...builds.components], last })];
+  // A worker that drains announces nothing: its successor may have other settings.
+  const first = [leader, ...fleet.announcers, ...builds.components];
+  return [stopInOrder({ name: 'worker', first, last })];
 }

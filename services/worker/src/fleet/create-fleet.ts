@@ -67,11 +67,7 @@ export function createFleet(options: FleetOptions) {
     discovery,
     placement,
     agent,
-    components: [
-      declarations,
-      discovery,
-      new Engines({ registry, discovery, dispatcher: agent, logger }),
-      placement,
-    ],
+    /** They announce what the configuration of this worker says. */
+    announcers: [declarations, discovery, new Engines({ registry, discovery, dispatcher: agent, logger })],
   };
 }
