@@ -59,6 +59,23 @@ describe.each(valueFiles)('pods with the values %s', (file) => {
   });
 });
 
+test('workers have no token and no role where they neither watch EndpointSlices nor set deletion costs', async () => {
+  const pools = { default: { kind: 'external', external: { url: 'dns+http://pro-builder.openfaas:8080' } } };
+  const rights = async (podDeletionCost: boolean) => {
+    const objects = await render({ file: 'minimal', values: { pools, rbac: { podDeletionCost } } });
+    const roles = objects.filter(({ kind }) => kind === 'Role') as (KubernetesObject & {
+      rules: { resources: string[] }[];
+    })[];
+    const worker = podsOf(objects).find(({ labels }) => componentOf(labels) === 'worker');
+    return {
+      token: worker?.spec.automountServiceAccountToken,
+      resources: roles.flatMap(({ rules }) => rules.flatMap(({ resources }) => resources)),
+    };
+  };
+  expect(await rights(false)).toEqual({ token: false, resources: [] });
+  expect(await rights(true)).toEqual({ token: true, resources: ['pods'] });
+});
+
 describe('BuildKit', () => {
   const buildkits = async (options: RenderOptions = { file: 'everything' }) => {
     const pods = podsOf(await render(options));
