@@ -72,3 +72,12 @@ test('builds go on while all workers and builders are stopped', async () => {
   const done = await jobOf(job.id);
   expect([done.state, ...outcomes(done)]).toEqual(['succeeded', 'succeeded']);
 });
+
+test('workers without builds end soon, also without Redis', async () => {
+  fleet.redis.kill('SIGKILL');
+  await fleet.redis.ended();
+  for (const worker of fleet.workers) worker.kill('SIGTERM');
+  // Much sooner than at the end of their grace time, which is more than half an hour.
+  for (const worker of fleet.workers) await worker.ended();
+  await fleet.redis.start();
+});

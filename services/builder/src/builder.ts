@@ -57,8 +57,9 @@ interface AssembleDeps extends Omit<BuilderDeps, 'cleanups'> {
 
 /** Creates the components of a builder over an engine. */
 export function assembleBuilder(deps: AssembleDeps): Component[] {
-  const { config, logger, engine, workDir, onListening, tracing = noTracing } = deps;
+  const { config, logger, engine, workDir, onListening, tracing = noTracing, countWork } = deps;
   const slots = new Slots({ limit: config.maxInflight });
+  countWork?.(() => slots.taken);
   const drain = new Drain();
   const watch = new EngineWatch({
     ...{ engine, slots, logger },

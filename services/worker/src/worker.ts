@@ -31,7 +31,7 @@ import { StatsWriter } from './stats/stats-writer.js';
 
 /** Creates the components of a worker. Nothing runs until the components run. */
 export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Component[]> {
-  const { config, logger, cleanups, tracing = noTracing } = deps;
+  const { config, logger, cleanups, tracing = noTracing, countWork } = deps;
   const registry = new Registry();
   const workerName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const cell = await openCell({
@@ -53,6 +53,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   const jobs = createJobs({ cell, config, logger, leastMark: () => timeMarks.leastMark() });
   const subscriber = cell.connect('subscriber');
   const interruptions = new Interruptions({ store: jobs.store, subscriber, keys, logger });
+  countWork?.(() => interruptions.size);
   const fleet = createFleet({ cell, config, interruptions, subscriber, metrics, logger, cleanups });
   const webhooks = createWebhooks({
     cell,

@@ -1,37 +1,81 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
-/** A service with name lookups, or other uncancelable work, that never end. */
-const program = `
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+/** Starts a service whose creation is the body of a function with the arguments `cleanups` and `countWork`, and waits until it has printed "started". */
+async function startService(create: string) {
+  const program = `
 import { once } from 'node:events';
 import { runService } from '@slipway/shared/lifecycle';
+setInterval(() => {}, 1_000);
+const started = () => process.stdout.write('started\\n');
+const forever = new Promise(() => {});
 await runService({
-  name: 'test',
   loadConfig: () => ({ logLevel: 'info', shutdownGraceMs: 600_000 }),
-  create({ cleanups }) {
-    setInterval(() => {}, 1_000);
-    cleanups.defer('last', () => process.stdout.write('cleaned up\\n'));
-    return [{ name: 'patient', async run(signal) { process.stdout.write('started\\n'); await once(signal, 'abort'); } }];
-  },
+  endingMs: 200,
+  async create({ cleanups, countWork }) { ${create} },
 });
 `;
-
-it('ends after its clean-up, even if something keeps Node.js alive', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: import.meta.dirname,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
-  try {
-    let printed = '';
-    child.stdout.on('data', (chunk) => {
-      printed += chunk;
-    });
-    await expect.poll(() => printed).toContain('started');
+  children.push(child);
+  let printed = '';
+  child.stdout.on('data', (chunk) => {
+    printed += chunk;
+  });
+  await expect.poll(() => printed).toContain('started');
+  return { child, printed: () => printed, ended: once(child, 'exit') };
+}
+
+describe('a service that is stopped', () => {
+  it('ends after its clean-up, even if something keeps Node.js alive', async () => {
+    const { child, printed, ended } = await startService(`
+      cleanups.defer('last', () => process.stdout.write('cleaned up\\n'));
+      return [{ name: 'patient', async run(signal) { started(); await once(signal, 'abort'); } }];
+    `);
     child.kill('SIGTERM');
-    expect(await once(child, 'exit')).toEqual([0, null]);
-    expect(printed).toContain('cleaned up');
-  } finally {
-    child.kill('SIGKILL');
-  }
+    expect(await ended).toEqual([0, null]);
+    expect(printed()).toContain('cleaned up');
+  });
+
+  it('ends without its grace time when it waits for something, and no work is left', async () => {
+    const { child, printed, ended } = await startService(`
+      countWork(() => 0);
+      return [{ name: 'stuck', async run() { started(); await forever; } }];
+    `);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([1, null]);
+    expect(printed()).toContain('no work is left');
+  });
+
+  it('has its grace time for work', async () => {
+    const { child, printed, ended } = await startService(`
+      let work = 1;
+      countWork(() => work);
+      process.stdin.once('data', () => { work = 0; });
+      return [{ name: 'stuck', async run(signal) {
+        started();
+        await once(signal, 'abort');
+        setTimeout(() => process.stdout.write('still there\\n'), 1_000);
+        await forever;
+      } }];
+    `);
+    child.kill('SIGTERM');
+    await expect.poll(printed, { timeout: 10_000 }).toContain('still there');
+    child.stdin?.write('end\n');
+    expect(await ended).toEqual([1, null]);
+  });
+
+  it('ends without its grace time while it is still being created', async () => {
+    const { child, ended } = await startService('started(); await forever;');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([1, null]);
+  });
 });

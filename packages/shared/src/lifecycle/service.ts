@@ -96,6 +96,22 @@ const lingerMs = 1_000;
 const flushShare = 0.1;
 const flushAtMostMs = 2_500;
 
+const usualEndingMs = 25_000;
+
+interface IdleOptions {
+  readonly isBusy: () => boolean;
+  /** Milliseconds. */
+  readonly forMs: number;
+}
+
+/** Calls back once the process has not been busy for a while. Does not keep the process alive. */
+function whenIdle({ isBusy, forMs }: IdleOptions, callback: () => void): void {
+  const timer = setTimeout(callback, forMs).unref();
+  setInterval(() => {
+    if (isBusy()) timer.refresh();
+  }, forMs / 20).unref();
+}
+
 /** The dependencies of a service, which the process creates. */
 export interface ServiceDeps<C> {
   readonly config: C;
@@ -103,12 +119,19 @@ export interface ServiceDeps<C> {
   readonly cleanups: Cleanups;
   /** Off by default. */
   readonly tracing?: Tracing;
+  /**
+   * Registers a count of the work that the grace time is for. Once all counts of a stopping process have been 0 for 25 seconds, it ends, whatever
+   * it waits for, such as a Redis that is gone. A service without a count has the whole grace time.
+   */
+  readonly countWork?: (count: () => number) => void;
 }
 
 interface ServiceOptions<C extends ServiceConfig> {
   readonly name: string;
   readonly loadConfig: (env: NodeJS.ProcessEnv) => C;
   readonly create: (deps: Required<ServiceDeps<C>>) => Promise<Component[]> | Component[];
+  /** Milliseconds without work until a stopping process ends. Default 25,000. */
+  readonly endingMs?: number;
 }
 
 /**
@@ -141,18 +164,29 @@ export async function runService<C extends ServiceConfig>(options: ServiceOption
   // Runs last, because earlier clean-ups may still have spans.
   cleanups.defer('tracing', close);
   const stop = new AbortController();
+  const counts: (() => number)[] = [];
+  let isCreated = false;
+  const isBusy = () => isCreated && (counts.length === 0 || counts.some((count) => count() > 0));
+  const giveUp = (message: string) => {
+    logger.error(message);
+    process.exit(1);
+  };
   const onSignal = (received: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(1);
     logger.info({ signal: received, grace_ms: config.shutdownGraceMs }, 'stopping');
-    setTimeout(() => {
-      logger.error('not stopped within the grace time');
-      process.exit(1);
-    }, config.shutdownGraceMs).unref();
+    setTimeout(() => giveUp('not stopped within the grace time'), config.shutdownGraceMs).unref();
+    whenIdle({ isBusy, forMs: options.endingMs ?? usualEndingMs }, () =>
+      giveUp('not stopped, though no work is left'),
+    );
     stop.abort();
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   try {
-    const components = await options.create({ config, logger, cleanups, tracing });
+    const components = await options.create({
+      ...{ config, logger, cleanups, tracing },
+      countWork: (count) => counts.push(count),
+    });
+    isCreated = true;
     await runComponents(components, stop.signal);
   } catch (error) {
     if (error instanceof ConfigError) {
