@@ -105,6 +105,6 @@ test('invalid files stop the start with the name of the setting', async () => {
     logger,
     cleanups,
   });
-  const server = components.find(({ name }) => name === 'http');
-  await expect(server?.run(new AbortController().signal)).rejects.toThrow(/TLS_CERT_FILE.*\/none/);
+  const running = runComponents(components, new AbortController().signal);
+  await expect(running).rejects.toThrow(/TLS_CERT_FILE.*\/none/);
 });
