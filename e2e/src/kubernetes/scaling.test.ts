@@ -72,6 +72,25 @@ async function mostBuilders(name: string, until: Promise<unknown>): Promise<numb
   return most;
 }
 
+/** Prints the resident memory of the process of each component, the largest of its pods. */
+async function reportMemory(): Promise<void> {
+  for (const component of ['api', 'worker', 'builder']) {
+    const shown = await release.kubectl(
+      ...['get', 'pods', '--selector', `app.kubernetes.io/component=${component}`],
+      ...['--output', 'jsonpath={.items[*].status.podIP}'],
+    );
+    const addresses = shown.split(' ').filter((address) => address !== '');
+    const bytes = await Promise.all(addresses.map(residentBytes));
+    report(`${component}: at most ${Math.round(Math.max(...bytes) / 2 ** 20)} MiB resident`);
+  }
+}
+
+async function residentBytes(address: string): Promise<number> {
+  const metrics = await (await fetch(`http://${address}:9464/metrics`)).text();
+  const [, bytes] = /^process_resident_memory_bytes (\d+)$/m.exec(metrics) ?? [];
+  return Number(bytes);
+}
+
 /** Every job has succeeded at its first attempt. */
 async function builtOnce(jobs: readonly Job[]): Promise<void> {
   const ended = await Promise.all(jobs.map(({ id }) => release.client.waitForEnd({ id })));
@@ -86,6 +105,7 @@ test('60 jobs scale a pool from 1 builder to 6 and back, and each is built once'
   const most = await measured('60 jobs built', mostBuilders('default', builtOnce(jobs)));
   report(`up to ${most} builders`);
   expect(most).toBe(6);
+  await reportMemory();
   await measured('back to 1 builder', expect.poll(() => buildersOf('default')).toBe(1));
 });
 
