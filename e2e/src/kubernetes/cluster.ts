@@ -11,6 +11,8 @@ import { nodeName, startKubelet, startNameServer, startProxy } from './node.js';
 export interface ClusterAddress {
   readonly kubeconfig: string;
   readonly runtime: RuntimeAddress;
+  /** A folder for volumes of pods. */
+  readonly volumesFolder: string;
 }
 
 /** A whole Kubernetes cluster with one node. */
@@ -56,7 +58,7 @@ export async function startCluster(): Promise<StartedCluster> {
     await start(measured('proxy ready', startProxy(options)));
     await measured('node ready', nodeReady(api.kubectl));
     await imported;
-    return { kubeconfig: api.kubeconfig, runtime, stop };
+    return { kubeconfig: api.kubeconfig, runtime, volumesFolder: join(machine.folder, 'volumes'), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -13,12 +13,14 @@ export interface RuntimeAddress {
   readonly registries: string;
 }
 
-/** The images of the node. */
+/** The images and containers of the node. */
 export interface Runtime {
   /** Adds the images of an archive to the node. */
   importImages(archive: string): Promise<void>;
   /** Lets the node pull from a registry that speaks plain http. */
   trustRegistry(host: string): Promise<void>;
+  /** Kills the processes of a container, as a lack of memory does. */
+  kill(containerId: string): Promise<void>;
 }
 
 /** The image of the process that holds the namespaces of a pod. */
@@ -54,6 +56,9 @@ export function createRuntime({ socket, registries }: RuntimeAddress): Runtime {
     async trustRegistry(host) {
       await mkdir(join(registries, host), { recursive: true });
       await writeFile(join(registries, host, 'hosts.toml'), `[host."http://${host}"]\n`);
+    },
+    async kill(containerId) {
+      await ctr(socket, 'tasks', 'kill', '--signal', 'SIGKILL', '--all', containerId);
     },
   };
 }

@@ -5,6 +5,7 @@ import { dockerfile, makeContext, tarOf } from '../context.js';
 import { measured, report } from './figures.js';
 import { installKeda } from './keda.js';
 import { installRelease, type Release } from './release.js';
+import { smallBuilder } from './small-values.js';
 import { useCluster } from './use-cluster.js';
 
 const namespace = 'scaling-test';
@@ -13,12 +14,8 @@ const buildSeconds = 8;
 let release: Release;
 let digest: string;
 
-/** Builders that fit on the node six times. Each builds one job at a time. */
-const pool = {
-  slots: 1,
-  resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '512Mi' } },
-  buildkit: { resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '2Gi' } } },
-};
+/** Each builder builds one job at a time. */
+const pool = { ...smallBuilder, slots: 1 };
 const autoscaling = { enabled: true, pollingSeconds: 2, cooldownSeconds: 15, scaleDownSeconds: 15 };
 
 beforeAll(async () => {

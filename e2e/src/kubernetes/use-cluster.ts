@@ -8,6 +8,8 @@ export interface Cluster {
   readonly kubectl: Kubectl;
   /** The container runtime of the node. */
   readonly runtime: Runtime;
+  /** A folder of the node for volumes of pods. */
+  readonly volumesFolder: string;
   /** Creates objects, or changes them to what they are here. */
   apply(objects: readonly object[]): Promise<void>;
   /** Returns each Deployment, StatefulSet and pod of a namespace that is not ready, with its state. Leaves out pods that have succeeded or that end. */
@@ -37,11 +39,12 @@ interface Workload {
 
 /** Returns the cluster of the suite. */
 export function useCluster(): Cluster {
-  const { kubeconfig, runtime } = inject('cluster');
+  const { kubeconfig, runtime, volumesFolder } = inject('cluster');
   const kubectl = createKubectl(kubeconfig);
   return {
     kubeconfig,
     kubectl,
+    volumesFolder,
     runtime: createRuntime(runtime),
     async apply(objects) {
       const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });

@@ -19,7 +19,8 @@ export interface Receiver {
   stop(): void;
 }
 
-export async function startReceiver(): Promise<Receiver> {
+/** `host`: the address to listen on. */
+export async function startReceiver({ host = '127.0.0.1' } = {}): Promise<Receiver> {
   const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
   const received = new Map<string, JobMessages>();
   let badSignatures = 0;
@@ -40,9 +41,9 @@ export async function startReceiver(): Promise<Receiver> {
     received.set(id, known);
     res.writeHead(204).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
-    callback: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, secret },
+    callback: { url: `http://${host}:${(server.address() as AddressInfo).port}/hook`, secret },
     received,
     badSignatures: () => badSignatures,
     stop() {
