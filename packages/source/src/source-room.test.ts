@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Keys, type Redis, redisKeys } from '@slipway/shared/redis';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { SourceOwners } from './index.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -73,6 +73,26 @@ describe('room for sources', () => {
     leave.abort();
     await expect(waiting).rejects.toThrow();
     await first.close();
+  });
+
+  it('stays promised to a source that began to wait when it was allowed to', async () => {
+    const { owners, room } = setUp();
+    const first = room();
+    await first.grow(arrived(16 * mebibyte));
+    let asked = 0;
+    const mayWait = () => ++asked === 1;
+    const second = owners.room('one', maxBytes, { mayWait });
+    const waiting = second.grow(arrived(16 * mebibyte));
+    await expect.poll(() => asked).toBe(1);
+    const looks = vi.spyOn(redis, 'evalsha');
+    await expect.poll(() => looks.mock.calls.length).toBeGreaterThan(1);
+    looks.mockRestore();
+    const third = owners.room('one', maxBytes, { mayWait });
+    await expect(third.grow(arrived(16 * mebibyte))).rejects.toMatchObject(full);
+    await first.close();
+    await waiting;
+    expect(asked).toBe(2);
+    await second.close();
   });
 
   it('is free again when the lease of a dead process has expired', async () => {

@@ -64,10 +64,13 @@ export class ReservedRoom implements SourceRoom {
     if (disk <= this.#reserved) return;
     const { signal, mayWait = () => true } = this.#options;
     const wanted = disk + stepBytes;
+    let isWaiting = false;
     for (;;) {
       const { outcome, has } = await this.#reserve(scripts.grow, { disk: wanted, files });
       if (outcome === 'ok') break;
-      if (outcome === 'full' || !mayWait()) throw this.#full(has, files);
+      // Asked once: sources that come later do not end a wait that has begun.
+      isWaiting ||= outcome !== 'full' && mayWait();
+      if (outcome === 'full' || !isWaiting) throw this.#full(has, files);
       await sleep(askAgainMs, undefined, signal && { signal });
     }
     this.#reserved = wanted;
