@@ -869,7 +869,7 @@ export interface paths {
         };
         /**
          * The public key for sealing build secrets
-         * @description The key of the builders. If builders have different keys, the most frequent one.
+         * @description The key of the builders. If builders have different keys, the most frequent one; while no builder is usable, the last known one.
          */
         get: operations["getPublicKey"];
         put?: never;

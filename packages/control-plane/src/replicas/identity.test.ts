@@ -206,7 +206,7 @@ describe('a replica that is gone', () => {
       for (const [at, write] of late.entries()) await write(urls[at] ?? '');
     }
     for (const each of await keysOf()) {
-      if (each === keys.replicas || each === keys.events) continue;
+      if ([keys.replicas, keys.events, keys.publicKey].includes(each)) continue;
       // It expires without anybody's help.
       const left = await redis.pttl(each);
       expect([each, left > 0 && left <= 600_000]).toEqual([each, true]);
@@ -219,7 +219,7 @@ describe('a replica that is gone', () => {
     await registry.forget();
     await expect
       .poll(async () => (await keysOf()).sort())
-      .toEqual([keys.replicas, ...live.map((replica) => keys.replica(replica.url))].sort());
+      .toEqual([keys.publicKey, keys.replicas, ...live.map((replica) => keys.replica(replica.url))].sort());
     expect(await redis.zcard(keys.replicas)).toBe(live.length);
   });
 
@@ -243,5 +243,23 @@ describe('a replica that is gone', () => {
     await registry.announce([address('url')]);
     expect(await registry.list()).toMatchObject([{ url, draining: true }]);
     expect(await redis.pttl(keys.replica(url))).toBeGreaterThan(7 * 86_400_000);
+  });
+});
+
+describe('the public key', () => {
+  it('is the last known one while no replica is usable, and that of the replicas otherwise', async () => {
+    const { registry } = installation();
+    const [one, two] = [pod('1'), pod('2')];
+    expect(await registry.publicKey()).toBeUndefined();
+    await registry.announce([one]);
+    await registry.setPublicKey(one.url, key);
+    await registry.retire([one.url]);
+    expect(await registry.list()).toEqual([]);
+    expect(await registry.publicKey()).toEqual(key);
+    await registry.announce([two]);
+    expect(await registry.publicKey()).toBeUndefined();
+    const other = { ...key, key_id: 'other' };
+    await registry.setPublicKey(two.url, other);
+    expect(await registry.publicKey()).toEqual(other);
   });
 });

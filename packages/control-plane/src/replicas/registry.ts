@@ -237,14 +237,18 @@ export class ReplicaRegistry {
   async setPublicKey(url: string, key: PublicKey | undefined): Promise<void> {
     const record = this.#keys.replica(url);
     const pipeline = this.#redis.pipeline();
-    if (key) pipeline.hset(record, 'public_key', JSON.stringify(key)).pexpire(record, keptMs.k8s, 'NX');
-    else pipeline.hdel(record, 'public_key');
+    if (key) {
+      const text = JSON.stringify(key);
+      pipeline.hset(record, 'public_key', text).pexpire(record, keptMs.k8s, 'NX');
+      pipeline.set(this.#keys.publicKey, text, 'PX', keptMs.url);
+    } else pipeline.hdel(record, 'public_key');
     await checked(pipeline.exec());
   }
 
-  /** Returns the public key with which to seal build secrets: the one that most usable replicas have. */
+  /** Returns the public key with which to seal build secrets: the one that most usable replicas have, or the last known one while no replica is usable. */
   async publicKey(): Promise<PublicKey | undefined> {
     const usable = (await this.list()).filter(({ health, draining }) => health !== 'down' && !draining);
+    if (usable.length === 0) return parsedKey(await this.#redis.get(this.#keys.publicKey));
     const pipeline = this.#redis.pipeline();
     for (const { url } of usable) pipeline.hget(this.#keys.replica(url), 'public_key');
     const counts = new Map<string, number>();
@@ -252,7 +256,7 @@ export class ReplicaRegistry {
       if (typeof reply === 'string') counts.set(reply, (counts.get(reply) ?? 0) + 1);
     }
     const [most] = [...counts].toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-    return most && publicKeySchema.parse(JSON.parse(most[0]));
+    return parsedKey(most?.[0]);
   }
 
   /** Starts or ends draining. A draining replica finishes its builds and gets no more. Returns false when there is no such replica. */
@@ -369,3 +373,6 @@ async function checked(replies: Promise<[error: Error | null, reply: unknown][] 
     return reply;
   });
 }
+
+const parsedKey = (text: string | null | undefined): PublicKey | undefined =>
+  text ? publicKeySchema.parse(JSON.parse(text)) : undefined;

@@ -42,6 +42,8 @@ const patterns = {
   pools: 'pools',
   /** Hash: platforms of a pool, slots of a replica, and the time in which its queue is to drain. */
   pool: 'pool:<name>',
+  /** The public key that a replica reported last, as JSON. It stays while pools have no replicas. */
+  publicKey: 'public-key',
   /** Sorted set of expected build times in ms, by function or image repository. */
   durations: 'durations',
   /** Hash: function or image repository → the replica that built it last. */

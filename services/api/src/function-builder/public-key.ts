@@ -17,7 +17,8 @@ export function publicKeyEndpoint({
       scope: 'none',
       tag: 'Function Builder',
       summary: 'The public key for sealing build secrets',
-      description: 'The key of the builders. If builders have different keys, the most frequent one.',
+      description:
+        'The key of the builders. If builders have different keys, the most frequent one; while no builder is usable, the last known one.',
       answers: { 200: { description: 'The key', content: { 'application/json': publicKeySchema } } },
       errors: ['not_found'],
     },
