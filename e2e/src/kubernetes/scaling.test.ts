@@ -9,13 +9,14 @@ import { smallBuilder } from './small-values.js';
 import { useCluster } from './use-cluster.js';
 
 const namespace = 'scaling-test';
-/** Long enough that 60 builds are work for more than 6 builders, by the time in which a pool shall drain. */
 const buildSeconds = 8;
+/** 60 builds are work for 12 builders, also once their time is known. */
+const drainTargetSeconds = 40;
 let release: Release;
 let digest: string;
 
 /** Each builder builds one job at a time. */
-const pool = { ...smallBuilder, slots: 1 };
+const pool = { ...smallBuilder, slots: 1, drainTargetSeconds };
 const autoscaling = { enabled: true, pollingSeconds: 2, cooldownSeconds: 15, scaleDownSeconds: 15 };
 
 beforeAll(async () => {
