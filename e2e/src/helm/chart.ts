@@ -8,7 +8,7 @@ import { root } from '../compose/model.js';
 
 export const chartFolder = join(root, 'deploy', 'helm', 'slipway');
 
-/** The oldest Kubernetes that the chart is for, and the one that golden files are rendered for. */
+/** The oldest supported version of Kubernetes, and the version of the golden files. */
 const kubernetes = { oldest: '1.29.0', golden: '1.34.0' };
 
 /** The programs of Helm 3 and Helm 4. */

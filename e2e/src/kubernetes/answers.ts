@@ -11,7 +11,7 @@ interface FetchMessage {
   readonly error?: NodeJS.ErrnoException;
 }
 
-/** Counts every answer that `fetch` gets from a server until `stop`, also those that a client of Slipway hides by a repeat. */
+/** Counts every answer that `fetch` gets from a server until `stop`, also answers that a client of Slipway hides by a repeat. */
 function countFetches(origin: string, count: (answer: string) => void): () => void {
   const onAnswer = (message: unknown) => {
     const { request, response } = message as FetchMessage;

@@ -28,7 +28,7 @@ interface ContainerStatus {
   readonly containerID?: string;
 }
 
-/** Returns the pods of a part, also those that end. */
+/** Returns the pods of a part, including pods that are terminating. */
 export async function podsOf({ kubectl }: Release, component: Component): Promise<Pod[]> {
   const selector = `app.kubernetes.io/component=${component}`;
   const { items } = JSON.parse(await kubectl('get', 'pods', '--selector', selector, '--output', 'json')) as {

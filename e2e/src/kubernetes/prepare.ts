@@ -16,7 +16,7 @@ const versions = ['local', 'next'];
 
 /**
  * Writes the images of the cluster into a folder, as archives for `ctr images import`: Slipway's own, the simulator,
- * those that docker-compose.yml pulls, and those of the cluster itself. Needs the network for packages; the suite itself has none.
+ * images that docker-compose.yml pulls, and images of the cluster itself. Needs the network for packages; the suite itself has none.
  */
 async function prepareImages(folder: string): Promise<void> {
   await withOwnImages(folder, async ({ build, builder }) => {

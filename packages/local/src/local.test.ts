@@ -23,7 +23,7 @@ test('a free port can be bound, and is no port that a system gives to an outgoin
   server.close();
 });
 
-test('`fetch` does not refuse a free port: the last of those that it refuses is 10080', async () => {
+test('`fetch` does not refuse a free port: the last port that it refuses is 10080', async () => {
   expect(await freePort()).toBeGreaterThan(10_080);
 });
 

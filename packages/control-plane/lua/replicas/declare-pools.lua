@@ -1,5 +1,5 @@
 --- @include "include/time"
--- Declares pools, and removes those that no worker has declared for a while and that have no jobs.
+-- Declares pools. Removes a pool without jobs once no worker has declared it for a while.
 -- Arguments: pools, four texts each: name, platforms separated by spaces, slots of a replica or '', ms in which its queue is to drain or ''; ms after which a pool
 -- that no worker declares is removed.
 -- Returns the names of the pools that had other platforms before.

@@ -207,7 +207,7 @@ describe('a replica that is gone', () => {
     }
     for (const each of await keysOf()) {
       if ([keys.replicas, keys.events, keys.publicKey].includes(each)) continue;
-      // It expires without anybody's help.
+      // The key expires without a call.
       const left = await redis.pttl(each);
       expect([each, left > 0 && left <= 600_000]).toEqual([each, true]);
       if (!live.some((replica) => each === keys.replica(replica.url))) await redis.pexpire(each, 1);

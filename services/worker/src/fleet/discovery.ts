@@ -51,7 +51,7 @@ export class Discovery implements Component {
     }));
   }
 
-  /** Returns all replicas, those that Kubernetes ends included. */
+  /** Returns all replicas, including pods that are terminating. */
   replicas(): readonly Replica[] {
     const all = this.#watched.flatMap(({ replicas }) => replicas);
     return [...new Map(all.map((replica) => [replica.url, replica])).values()];
