@@ -39,6 +39,7 @@ export class Discovery implements Component {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
   readonly #watched: readonly Watched[];
+  #replicas: readonly Replica[] = [];
   #changed = new AbortController();
   /** Addresses that other workers announce differently, as last logged. */
   #disputed = '';
@@ -51,10 +52,9 @@ export class Discovery implements Component {
     }));
   }
 
-  /** Returns all replicas, including pods that are terminating. */
+  /** Returns all replicas, including pods that are terminating. The list is the same object until it changes. */
   replicas(): readonly Replica[] {
-    const all = this.#watched.flatMap(({ replicas }) => replicas);
-    return [...new Map(all.map((replica) => [replica.url, replica])).values()];
+    return this.#replicas;
   }
 
   /** Returns true if replicas may be missing, because a name of the pool has no address yet. */
@@ -136,6 +136,8 @@ export class Discovery implements Component {
     for (const { url } of before) if (!names.has(url)) watched.left.set(url, performance.now());
     for (const url of names) watched.left.delete(url);
     if (stateOf(watched.replicas) === stateOf(before)) return;
+    const all = this.#watched.flatMap(({ replicas }) => replicas);
+    this.#replicas = [...new Map(all.map((replica) => [replica.url, replica])).values()];
     this.#changed.abort();
     const [leaving, staying] = [true, false].map((isLeaving) =>
       found.filter((replica) => (replica.isLeaving ?? false) === isLeaving).map(({ url }) => url),

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type AcquireReply,
-  type Lease,
-  type ReplicaOutcome,
-  rendezvous,
-  type SlotLedger,
-  type SlotRequest,
+import type {
+  AcquireReply,
+  Lease,
+  ReplicaOutcome,
+  SlotLedger,
+  SlotRequest,
 } from '@slipway/control-plane/replicas';
 import { type BuilderFeature, sharedMachineEngines } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -13,6 +12,7 @@ import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { Replica } from './discovery.js';
+import { Preferences } from './preferences.js';
 
 interface PlacementOptions {
   readonly ledger: SlotLedger;
@@ -74,6 +74,7 @@ interface Held {
 export class Placement implements Component {
   readonly name = 'placement';
   readonly #options: PlacementOptions;
+  readonly #preferences: Preferences;
   readonly #held = new Map<string, Held>();
   #freeing = 0;
   /** In the order in which they came, which is that of the queue. */
@@ -84,6 +85,7 @@ export class Placement implements Component {
 
   constructor(options: PlacementOptions) {
     this.#options = options;
+    this.#preferences = new Preferences(options.discovery);
   }
 
   /**
@@ -162,14 +164,10 @@ export class Placement implements Component {
   }
 
   #request({ wanted, since, patienceMs }: Waiter, now: number): SlotRequest {
-    const { id, pool, repository, suspect, home, needsIsolation, needsFeature, except } = wanted;
-    const urls = this.#options.discovery
-      .replicas()
-      .filter((replica) => replica.pool === pool && !replica.isLeaving && !except.has(replica.url))
-      .map(({ url }) => url);
-    const order = rendezvous(repository, urls);
+    const { id, suspect, home, needsIsolation, needsFeature, except } = wanted;
+    const order = this.#preferences.of(wanted).filter((url) => !except.has(url));
     const preference =
-      home !== undefined && urls.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;
+      home !== undefined && order.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;
     return {
       id,
       preference,
