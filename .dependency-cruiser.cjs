@@ -55,6 +55,13 @@ module.exports = {
       from: { path: '^(packages|services)/', pathNot: [tests, '^packages/source/src/hostile/'] },
       to: { path: '^packages/source/src/hostile/' },
     },
+    {
+      name: 'virtual-time-is-for-tests',
+      comment: "Scripts of the services take Redis' time. Nothing there can give them another clock.",
+      severity: 'error',
+      from: { path: '^(packages|services)/', pathNot: [tests, '^packages/shared/src/virtual-time/'] },
+      to: { path: '^packages/shared/src/virtual-time/' },
+    },
     only('client-imports-libraries', '^packages/client/', []),
     only('dashboard-imports-client-and-contracts', '^packages/dashboard/', [
       'packages/client',

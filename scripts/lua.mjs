@@ -16,6 +16,8 @@ if (which('luacheck') === undefined) {
   );
   process.exit(1);
 }
+/** Scripts have one source of the time: a test or a simulation gives them another clock (packages/shared/src/virtual-time). */
+const timeFile = join('packages', 'shared', 'lua', 'include', 'time.lua');
 rmSync(made, { recursive: true, force: true });
 mkdirSync(made, { recursive: true });
 const origins = new Map();
@@ -40,12 +42,17 @@ const { stdout } = spawnSync(
   ],
   { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
 );
+const clocks = [...origins.values()]
+  .flat()
+  .filter(({ text, file }) => text.includes("'TIME'") && file !== timeFile)
+  .map(({ file, at }) => `${file}:${at}: (T001) include "include/time" for the time`);
 const findings = stdout.split('\n').flatMap((line) => {
   const [, path, number, rest] = /^(.*?\.lua):(\d+):(.*)$/.exec(line) ?? [];
   if (path === undefined) return [];
   const { file, at } = origins.get(path)?.[Number(number) - 1] ?? {};
   return [`${file}:${at}:${rest}`];
 });
+findings.push(...clocks);
 for (const finding of new Set(findings)) process.stderr.write(`${finding}\n`);
 process.exitCode = findings.length > 0 ? 1 : 0;
 process.stdout.write(`lua: ${origins.size} scripts checked, ${new Set(findings).size} findings\n`);

@@ -1,0 +1,1 @@
+export { type SettableClock, setVirtualTime, virtualClock } from './virtual-time.js';
