@@ -11,7 +11,7 @@ interface BatchesOptions {
 
 /** Writing ten thousand records takes seconds. A writer that has not committed after this time is gone. */
 const draftMs = 60_000;
-/** At once, so that the other tasks get their turn. */
+/** Limit of jobs to cancel in one run. */
 const mostJobs = 1_000;
 
 /** Cancels drafts of batches whose writer stopped, and the remaining jobs of stopped batches. */
@@ -24,7 +24,7 @@ export class Batches implements LeaderTask {
     this.#options = options;
   }
 
-  async run(): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
     const { batches, logger } = this.#options;
     for (const id of await batches.drafts(draftMs)) {
       if (await batches.giveUp(id)) logger.warn({ batch_id: id }, 'canceled a draft: its writer stopped');
@@ -32,7 +32,7 @@ export class Batches implements LeaderTask {
     let left = mostJobs;
     for (const id of await batches.stopping()) {
       left -= await this.#cancel(id, left);
-      if (left <= 0) return;
+      if (left <= 0 || signal.aborted) return;
     }
   }
 

@@ -53,7 +53,7 @@ it('removes the oldest ended jobs of a tenant near its limit, and no others', as
   }
   await redis.zadd(keys.tenants, 0, 'calm');
   const calm = await job('calm', { canceled: true, old: true });
-  await task.run();
+  await task.run(new AbortController().signal);
   const left = await Promise.all([...near, calm].map(async (id) => (await store.get(id)) !== undefined));
   expect(left).toEqual([true, true, false, false, ...near.slice(4).map(() => true), true]);
 });

@@ -35,10 +35,11 @@ export class BudgetRetention implements LeaderTask {
     this.#options = options;
   }
 
-  async run(): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
     const { redis, keys, deliveries, logger } = this.#options;
     const named = await redis.zrange(keys.tenants, '0', String(maxTenants - 1));
     for (const tenant of new Set([defaultTenantName, ...named])) {
+      if (signal.aborted) return;
       if (!(await this.#isNearLimit(tenant))) continue;
       const messages = await deliveries.pruneOf(tenant, { keptMs, most: removedAtOnce });
       const jobs = (await this.#isNearLimit(tenant)) ? await this.#removeJobs(tenant) : 0;

@@ -52,7 +52,7 @@ async function costsOf(...names: string[]) {
   const written = async () => {
     const from = server.received.length;
     for (const _name of names) accept();
-    await costs.run();
+    await costs.run(new AbortController().signal);
     const requests = server.received.slice(from);
     return await Promise.all(
       requests.map(async ({ path, body }) => {
@@ -107,15 +107,15 @@ describe('the deletion cost of a pod', () => {
   it('is left alone for a while without the permission, which the log names once', async () => {
     const { costs, written, later, lines } = await costsOf('one', 'two');
     server.answer(refuse(403, 'pods "one" is forbidden'));
-    await costs.run();
+    await costs.run(new AbortController().signal);
     expect(server.received).toHaveLength(1);
     expect(lines).toMatchObject([{ level: 'warn', code: 'kubernetes_forbidden' }]);
     expect(JSON.stringify(lines)).toContain('a role with patch of pods in its namespace');
-    await costs.run();
+    await costs.run(new AbortController().signal);
     expect(server.received).toHaveLength(1);
     later(10 * 60_000);
     server.answer(refuse(403, 'pods "one" is forbidden'));
-    await costs.run();
+    await costs.run(new AbortController().signal);
     expect(server.received).toHaveLength(2);
     expect(lines).toHaveLength(1);
     later(10 * 60_000);
@@ -125,7 +125,7 @@ describe('the deletion cost of a pod', () => {
   it('is tried again later when a pod is gone or the server is away, and other pods do not wait', async () => {
     const { costs, written, later, lines } = await costsOf('one', 'two');
     server.answer(refuse(404, 'pods "one" not found'), ok);
-    await costs.run();
+    await costs.run(new AbortController().signal);
     expect(server.received.map(({ path }) => path.split('/').at(-1))).toEqual(['one', 'two']);
     expect(lines).toHaveLength(1);
     expect(await written()).toEqual([]);

@@ -48,7 +48,7 @@ export class DeletionCosts implements LeaderTask {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  async run(): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
     if (this.#now() < this.#pausedUntil) return;
     const pods = (await this.#options.registry.list()).filter(({ name, url }) => name && uidOf(url));
     const urls = new Set(pods.map(({ url }) => url));
@@ -57,7 +57,7 @@ export class DeletionCosts implements LeaderTask {
     // Pods that became idle come first: the next scale-in needs them.
     const due = pods.filter((pod) => this.#isDue(pod)).sort((a, b) => a.inFlight - b.inFlight);
     for (const pod of due.slice(0, maxWrites)) {
-      if (!(await this.#write(pod))) return;
+      if (signal.aborted || !(await this.#write(pod))) return;
     }
   }
 

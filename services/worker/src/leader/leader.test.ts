@@ -15,7 +15,10 @@ beforeAll(() => {
 afterAll(() => cleanups.run(logger));
 
 const leaseMs = 1_000;
-const task = (run: () => Promise<void>, name = 'task'): LeaderTask => ({ name, everyMs: 0, run });
+const task = (run: LeaderTask['run'], name = 'task'): LeaderTask => ({ name, everyMs: 0, run });
+/** Resolves when the signal aborts. */
+const aborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 
 function installation() {
   const keys = redisKeys(randomUUID());
@@ -100,18 +103,95 @@ describe('the leader', () => {
     expect(await redis.pttl(keys.leader)).toBeGreaterThan(10_000);
   });
 
-  test('begins no further task once it has lost the lease', async () => {
+  test('does the other tasks while one of them takes long, with the store or without', async () => {
+    const { start } = installation();
+    const counts = { slow: 0, store: 0, other: 0 };
+    const [slow, store] = (['slow', 'store'] as const).map((name) =>
+      task((signal) => {
+        counts[name]++;
+        return aborted(signal);
+      }, name),
+    ) as [LeaderTask, LeaderTask];
+    start('first', [slow, { ...store, usesStore: true }, task(async () => void counts.other++, 'other')]);
+    await expect.poll(() => counts.other).toBeGreaterThan(3);
+    expect(counts).toMatchObject({ slow: 1, store: 1 });
+  });
+
+  test('stops the runs of its tasks when it has lost the lease, and begins no other run', async () => {
     const { keys, start } = installation();
     const ran: string[] = [];
-    const losing = async () => {
-      ran.push('losing');
-      await redis.set(keys.leader, 'other', 'PX', 60_000);
-      await expect.poll(() => !first.leader.leading).toBe(true);
-    };
-    const first = start('first', [task(losing, 'losing'), task(async () => void ran.push('next'), 'next')]);
-    await expect.poll(() => ran.length > 0 && !first.leader.leading).toBe(true);
+    const long = task(async (signal) => {
+      ran.push('begun');
+      await aborted(signal);
+      ran.push('stopped');
+    });
+    const first = start('first', [long]);
+    await expect.poll(() => ran).toEqual(['begun']);
+    await redis.set(keys.leader, 'other', 'PX', 60_000);
+    await expect.poll(() => ran).toEqual(['begun', 'stopped']);
+    expect(first.leader.leading).toBe(false);
     await first.stop();
-    expect(ran).toEqual(['losing']);
+    expect(ran).toEqual(['begun', 'stopped']);
+  });
+
+  test('stops the runs of its tasks when it cannot renew the lease in time', async () => {
+    const { keys, start } = installation();
+    const ran: string[] = [];
+    start('first', [
+      task(async (signal) => {
+        ran.push('begun');
+        await aborted(signal);
+        ran.push('stopped');
+      }),
+    ]);
+    await expect.poll(() => ran).toEqual(['begun']);
+    // Every renewal fails from now on.
+    await redis.del(keys.leader);
+    await redis.hset(keys.leader, 'no', 'string');
+    await expect.poll(() => ran, { timeout: 10 * leaseMs }).toEqual(['begun', 'stopped']);
+  });
+
+  test('never runs a task twice at once, also when it loses the lease and takes it again', async () => {
+    const { keys, start } = installation();
+    let [running, most, runs] = [0, 0, 0];
+    let end = () => {};
+    const untilEnd = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const deaf = task(async () => {
+      runs++;
+      most = Math.max(most, ++running);
+      await untilEnd;
+      running--;
+    });
+    const first = start('first', [deaf]);
+    await expect.poll(() => runs).toBe(1);
+    await redis.set(keys.leader, 'other', 'PX', 60_000);
+    await expect.poll(() => first.leader.leading).toBe(false);
+    await redis.del(keys.leader);
+    await expect.poll(() => first.leader.leading).toBe(true);
+    end();
+    await expect.poll(() => runs).toBeGreaterThan(2);
+    expect(most).toBe(1);
+  });
+
+  test('that stops stops its runs first, and gives the lease back after them', async () => {
+    const { keys, start } = installation();
+    const begun = new Set<string>();
+    const ran: string[] = [];
+    const ending = (name: string, usesStore: boolean): LeaderTask => ({
+      ...task(async (signal) => {
+        begun.add(name);
+        await aborted(signal);
+        ran.push(`${name} ${await redis.get(keys.leader)}`);
+      }, name),
+      usesStore,
+    });
+    const first = start('first', [ending('other', false), ending('store', true)]);
+    await expect.poll(() => begun.size).toBe(2);
+    await first.stop();
+    expect(ran).toEqual(['store first', 'other first']);
+    expect(await redis.get(keys.leader)).toBeNull();
   });
 
   test('takes no lease while the clock of its machine is off', async () => {

@@ -1,3 +1,4 @@
+import { once, setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '@slipway/control-plane/clock';
 import type { Component } from '@slipway/shared/lifecycle';
@@ -6,13 +7,15 @@ import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { workerLua } from '../lua.js';
 
-/** Work that exactly one worker does at a time, repeatedly. */
+/** Work that exactly one worker does at a time, repeatedly. A run never overlaps another run of the same task. */
 export interface LeaderTask {
   readonly name: string;
+  /** Milliseconds from the start of a run to the start of the next. */
   readonly everyMs: number;
-  /** True for a task that uses the blob store. The other tasks do not wait for it, because the store may answer late. */
+  /** True for a task that uses the blob store, which may answer late. When the worker stops, the other tasks go on until it has ended. */
   readonly usesStore?: boolean;
-  run(): Promise<void>;
+  /** `signal` aborts when the worker loses the lease or stops. The run then ends at its next safe point. */
+  run(signal: AbortSignal): Promise<void>;
   /** Called when the last worker stops. */
   stop?(): Promise<void>;
 }
@@ -27,12 +30,19 @@ interface LeaderOptions {
   readonly logger: Logger;
   /** Default: 5,000. */
   readonly leaseMs?: number;
-  /** Milliseconds between renewals of the lease, and between looks for a task that is due. Default: 500. */
+  /** Milliseconds between renewals of the lease, and the minimum pause between two runs of a task. Default: 500. */
   readonly tickMs?: number;
 }
 
 /** A worker that was not seen for this long is gone. */
 const aliveMs = 10_000;
+
+/** Returns a controller whose signal all tasks listen to. */
+function newEnding(): AbortController {
+  const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
+  return ending;
+}
 
 const leadScript = defineScript({
   folder: workerLua,
@@ -46,42 +56,52 @@ const resignScript = defineScript({
 });
 
 /**
- * Holds the leader's lease if it is free, and does the tasks while it holds the lease. It renews the lease also while a task runs. Without
- * Redis' time, or with a machine whose clock is off, it takes no lease, and lets its own run out.
+ * Holds the leader's lease if it is free, and does the tasks while it holds the lease. The tasks run beside each other, so a slow one delays no
+ * other. The lease is renewed meanwhile. Without Redis' time, or with a machine whose clock is off, the leader takes no lease, and gives up its own.
  */
 export class Leader implements Component {
   readonly name = 'leader';
   readonly #options: LeaderOptions;
   readonly #leaseMs: number;
   readonly #tickMs: number;
-  readonly #doneAt = new Map<string, number>();
   /** When the lease runs out at the earliest, by the monotonic clock of this process, in milliseconds. */
   #until = Number.NEGATIVE_INFINITY;
+  /** Aborted when the lease is lost or runs out. */
+  #term = newEnding();
+  #expiry: NodeJS.Timeout | undefined;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
     this.#leaseMs = options.leaseMs ?? 5_000;
     this.#tickMs = options.tickMs ?? 500;
+    this.#term.abort();
   }
 
   /** Returns whether this worker holds the lease. */
   get leading(): boolean {
-    return performance.now() < this.#until;
+    return performance.now() < this.#until && !this.#term.signal.aborted;
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    // The last task may outlast the signal, and holds the lease until then. The other tasks do not wait for it.
-    const worked = new AbortController();
-    const holding = this.#hold(worked.signal);
-    const [withStore = [], others = []] = [true, false].map((uses) =>
-      this.#options.tasks.filter(({ usesStore = false }) => usesStore === uses),
-    );
-    const stored = new AbortController();
-    const working = this.#work(withStore, signal).finally(() => stored.abort());
-    await Promise.all([this.#work(others, stored.signal), working]);
-    worked.abort();
+    const [storeEnding, othersEnding, ended] = [newEnding(), newEnding(), newEnding()];
+    const repeat = (usesStore: boolean, stopping: AbortSignal) =>
+      Promise.all(
+        this.#options.tasks
+          .filter((task) => (task.usesStore ?? false) === usesStore)
+          .map((task) => this.#repeat(task, stopping)),
+      );
+    const holding = this.#hold(ended.signal);
+    const withStore = repeat(true, storeEnding.signal);
+    const others = repeat(false, othersEnding.signal);
+    if (!signal.aborted) await once(signal, 'abort');
+    storeEnding.abort();
+    await withStore;
+    othersEnding.abort();
+    await others;
+    // The last run of a task may outlast the signal. The worker holds the lease until then.
+    ended.abort();
     await holding;
-    this.#until = Number.NEGATIVE_INFINITY;
+    this.#lose();
     await this.#resign();
   }
 
@@ -92,8 +112,8 @@ export class Leader implements Component {
       try {
         await redis.zadd(keys.workers, clock.now(), workerName);
         const asked = performance.now();
-        const leads = clock.isRight && (await this.#takeLease());
-        this.#until = leads ? asked + this.#leaseMs : Number.NEGATIVE_INFINITY;
+        if (clock.isRight && (await this.#takeLease())) this.#holdUntil(asked + this.#leaseMs);
+        else this.#lose();
       } catch (error) {
         if (!signal.aborted) logger.warn({ err: error }, 'the lease of the leader cannot be renewed');
       }
@@ -101,22 +121,45 @@ export class Leader implements Component {
     }
   }
 
-  async #work(tasks: readonly LeaderTask[], signal: AbortSignal): Promise<void> {
-    const { logger } = this.#options;
-    while (!signal.aborted) {
-      for (const task of tasks) {
-        if (signal.aborted || !this.leading) break;
-        const doneAt = this.#doneAt.get(task.name) ?? Number.NEGATIVE_INFINITY;
-        if (performance.now() - doneAt < task.everyMs) continue;
-        this.#doneAt.set(task.name, performance.now());
-        try {
-          await task.run();
-        } catch (error) {
-          // The other tasks do not depend on this one.
-          if (!signal.aborted) logger.warn({ err: error, task: task.name }, 'a task of the leader failed');
-        }
+  #holdUntil(until: number): void {
+    clearTimeout(this.#expiry);
+    this.#until = until;
+    this.#expiry = setTimeout(() => this.#lose(), until - performance.now());
+    if (this.#term.signal.aborted) this.#term = newEnding();
+  }
+
+  #lose(): void {
+    clearTimeout(this.#expiry);
+    this.#until = Number.NEGATIVE_INFINITY;
+    this.#term.abort();
+  }
+
+  /** Runs a task again and again while this worker holds the lease, until `stopping` aborts. */
+  async #repeat(task: LeaderTask, stopping: AbortSignal): Promise<void> {
+    let dueAt = Number.NEGATIVE_INFINITY;
+    while (!stopping.aborted) {
+      if (this.leading && performance.now() >= dueAt) {
+        dueAt = performance.now() + task.everyMs;
+        await this.#runOnce(task, stopping);
       }
-      await sleep(this.#tickMs, undefined, { signal }).catch(() => undefined);
+      const pauseMs = this.leading ? Math.max(dueAt - performance.now(), this.#tickMs) : this.#tickMs;
+      await sleep(pauseMs, undefined, { signal: stopping }).catch(() => undefined);
+    }
+  }
+
+  async #runOnce(task: LeaderTask, stopping: AbortSignal): Promise<void> {
+    const { logger } = this.#options;
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    const reasons = [this.#term.signal, stopping];
+    for (const reason of reasons) reason.addEventListener('abort', end);
+    try {
+      await task.run(ending.signal);
+    } catch (error) {
+      // The other tasks do not depend on this one.
+      if (!ending.signal.aborted) logger.warn({ err: error, task: task.name }, 'a task of the leader failed');
+    } finally {
+      for (const reason of reasons) reason.removeEventListener('abort', end);
     }
   }
 

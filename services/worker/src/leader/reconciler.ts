@@ -39,7 +39,7 @@ export class Reconciler implements LeaderTask {
     this.#options = options;
   }
 
-  async run(): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
     const { redis, keys, store, dispatch, now } = this.#options;
     const late = await dispatch.undispatched(now() - dispatchGraceMs, pageSize);
     this.#note(await dispatch.restore(late), 'undispatched');
@@ -48,7 +48,7 @@ export class Reconciler implements LeaderTask {
     await store.wakeTenants();
     await store.wakeRegistries();
     let after = '-';
-    for (;;) {
+    while (!signal.aborted) {
       const running = await redis.zrangebylex(keys.index('state:running'), after, '+', 'LIMIT', 0, pageSize);
       this.#note(await dispatch.restoreMissing(running), 'running');
       if (running.length < pageSize) return;

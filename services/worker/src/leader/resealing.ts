@@ -21,10 +21,11 @@ export class Resealing implements LeaderTask {
     this.#options = options;
   }
 
-  async run(): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
     const { stores, logger } = this.#options;
     let [resealed, unreadable] = [0, 0];
     for (const store of stores) {
+      if (signal.aborted) return;
       const done = await store.reseal();
       resealed += done.resealed;
       unreadable += done.unreadable;

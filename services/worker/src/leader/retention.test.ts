@@ -86,7 +86,7 @@ async function setUp() {
         config: { days: 30, failedDays: 90, jobs: 1_000, ...config },
         now: () => Date.now() + inDays * dayMs,
         logger,
-      }).run(),
+      }).run(new AbortController().signal),
     logs: () =>
       readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())

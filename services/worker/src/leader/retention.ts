@@ -68,7 +68,7 @@ export class Retention implements LeaderTask {
     this.#options = options;
   }
 
-  async run(): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
     const { store, config, now, logger } = this.#options;
     const total = (await Promise.all(states.map((state) => store.count(state)))).reduce(
       (sum, count) => sum + count,
@@ -78,6 +78,7 @@ export class Retention implements LeaderTask {
     let left = removedAtOnce - old;
     let tooMany = Math.min(left, total - old - config.jobs);
     for (const state of states) {
+      if (signal.aborted) break;
       const removed = await this.#removeOldest(state, now() - leastMs, tooMany);
       left -= removed;
       tooMany -= removed;

@@ -28,10 +28,11 @@ export class UnsavedLogs implements LeaderTask {
     this.#options = options;
   }
 
-  async run(): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
     const { redis, keys, logger } = this.#options;
     let saved = 0;
     for (const jobId of await unsavedLogs({ redis, keys }, savedAtOnce)) {
+      if (signal.aborted) break;
       try {
         saved += await this.#save(jobId);
       } catch (error) {
