@@ -130,7 +130,7 @@ describe('the batches', () => {
       'JSON.stringify({ longTasksMs: window.longTasks, framesPerSecond: Math.round(window.frames / (performance.now() - window.since) * 1000) })',
     );
     process.stdout.write(`a batch of 500 on screen: ${smooth}\n`);
-    expect(await page.locator('[data-id][data-state="failed"]').count()).toBe(12);
+    await expect.poll(() => page.locator('[data-id][data-state="failed"]').count()).toBe(12);
     await page.getByText('Compared with the run before').waitFor();
 
     await page.getByLabel('Only failures (12)').click();

@@ -25,7 +25,7 @@ export function LogViewer({ log, failed, download }: LogViewerProps) {
   const scroller = useRef<HTMLElement>(null);
   const input = useRef<HTMLInputElement>(null);
   const [wrapped, setWrapped] = useState(false);
-  const { isOpen, setOpen } = useOpenSteps({ model, failed });
+  const { isOpen, setOpen, setAllOpen } = useOpenSteps({ model, failed });
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new version has rows to count
   const rows = useMemo(() => new Rows({ model, isOpen }), [model, isOpen, version]);
   const virtualizer = useVirtualizer({
@@ -45,7 +45,7 @@ export function LogViewer({ log, failed, download }: LogViewerProps) {
     (line: number) => {
       const step = model.stepOf(line);
       if (!step) return false;
-      if (step.lines.includes(line)) setOpen([step], true);
+      if (step.lines.includes(line)) setOpen(step, true);
       setFollowing(false);
       setTarget({ line, model });
       return true;
@@ -85,7 +85,7 @@ export function LogViewer({ log, failed, download }: LogViewerProps) {
     shownRange.current = formatRange(next);
     choose(next);
   };
-  const toggle = (step: Step) => setOpen([step], !isOpen(step));
+  const toggle = (step: Step) => setOpen(step, !isOpen(step));
   const openable = model.steps.filter(({ lines }) => lines.length > 0);
   const onKey = (event: KeyboardEvent) => {
     if (event.key !== '/' || event.ctrlKey || event.metaKey) return;
@@ -121,7 +121,7 @@ export function LogViewer({ log, failed, download }: LogViewerProps) {
           virtualizer.measure();
         }}
         allOpen={openable.every(isOpen)}
-        openAll={(open) => setOpen(model.steps, open)}
+        openAll={setAllOpen}
         download={download}
       />
       <div className={styles.frame}>
@@ -244,30 +244,39 @@ interface OpenStepsOptions {
 
 interface OpenSteps {
   readonly isOpen: (step: Step) => boolean;
-  readonly setOpen: (steps: readonly Step[], open: boolean) => void;
+  readonly setOpen: (step: Step, open: boolean) => void;
+  /** Opens or closes all steps, also steps that begin later. */
+  readonly setAllOpen: (open: boolean) => void;
+}
+
+/** The reader's choices for one model. */
+interface Choices {
+  readonly model: LogModel;
+  readonly all?: boolean;
+  readonly steps: ReadonlyMap<number, boolean>;
 }
 
 /** Returns which steps are open: the reader's choice, else the steps worth reading. */
 function useOpenSteps({ model, failed }: OpenStepsOptions): OpenSteps {
-  const [said, setSaid] = useState({ model, steps: new Map<number, boolean>() });
-  const steps = said.model === model ? said.steps : undefined;
+  const [said, setSaid] = useState<Choices>({ model, steps: new Map() });
+  const choices = said.model === model ? said : undefined;
   const isOpen = useCallback(
     (step: Step) => {
-      const own = steps?.get(step.index);
+      const own = choices?.steps.get(step.index) ?? choices?.all;
       if (own !== undefined) return own;
       if (failed) return step === failed;
       return !step.internal && step.attempt === model.attempts;
     },
-    [steps, failed, model],
+    [choices, failed, model],
   );
   const setOpen = useCallback(
-    (changed: readonly Step[], open: boolean) =>
+    ({ index }: Step, open: boolean) =>
       setSaid((before) => {
-        const next = new Map(before.model === model ? before.steps : undefined);
-        for (const { index } of changed) next.set(index, open);
-        return { model, steps: next };
+        const kept = before.model === model ? before : { steps: [] };
+        return { ...kept, model, steps: new Map([...kept.steps, [index, open]]) };
       }),
     [model],
   );
-  return useMemo(() => ({ isOpen, setOpen }), [isOpen, setOpen]);
+  const setAllOpen = useCallback((all: boolean) => setSaid({ model, all, steps: new Map() }), [model]);
+  return useMemo(() => ({ isOpen, setOpen, setAllOpen }), [isOpen, setOpen, setAllOpen]);
 }
