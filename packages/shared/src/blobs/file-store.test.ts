@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readEnv } from '../config/index.js';
 
 import { FileScratch, temporaryName } from './file-scratch.js';
@@ -64,6 +64,18 @@ describe('the file store', () => {
     expect(await readdir(work)).toEqual(['fetch-a']);
     expect(await store.sweep({ olderThanMs: 0 })).toBe(1);
     expect(await readdir(directory)).toEqual(['.tmp']);
+  });
+
+  it('sweeps what was written within the current millisecond: times of files are finer than the clock', async () => {
+    const { directory, store } = await make();
+    const leftover = join(directory, '.tmp', 'of-another-machine');
+    await writeFile(leftover, 'half');
+    const seconds = 1_800_000_000;
+    await utimes(leftover, seconds, seconds + 0.0009);
+    vi.useFakeTimers({ toFake: ['Date'], now: seconds * 1_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(await store.sweep({ olderThanMs: 1 })).toBe(0);
+    expect(await store.sweep({ olderThanMs: 0 })).toBe(1);
   });
 
   it.each([

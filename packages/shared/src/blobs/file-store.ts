@@ -181,7 +181,8 @@ async function sweepFolder(
     const path = join(folder, name);
     const entry = await unlessMissing(stat(path));
     if (entry === undefined) continue;
-    if (Date.now() - entry.mtimeMs < olderThanMs && !isLeftover(name)) continue;
+    // Times of files are finer than those of `Date.now()`, which is a whole number.
+    if (Date.now() - Math.floor(entry.mtimeMs) < olderThanMs && !isLeftover(name)) continue;
     await rm(path, { recursive: true, force: true });
     removed++;
   }
