@@ -51,9 +51,13 @@ describe('the page of a job', () => {
   });
 
   it('shows the log of a running build live, and its end, without a reload', async () => {
-    const job = await submit('live', ['RUN for n in $(busybox seq 1 16); do echo count $n; sleep 0.5; done'], {
-      force: true,
-    });
+    const job = await submit(
+      'live',
+      ['RUN for n in $(busybox seq 1 16); do echo count $n; sleep 0.5; done'],
+      {
+        force: true,
+      },
+    );
     const { page, goTo } = await open();
     await goTo(`/jobs/${job.id}`);
     await page.evaluate("document.title = 'not loaded again'; window.stays = true");
