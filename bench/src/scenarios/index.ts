@@ -12,6 +12,7 @@ import { p9 } from './p9.js';
 import { p10 } from './p10.js';
 import { p11 } from './p11.js';
 import { p12 } from './p12.js';
+import { p13 } from './p13.js';
 import { p15 } from './p15.js';
 import { p16 } from './p16.js';
 import { restart } from './restart.js';
@@ -30,6 +31,7 @@ export const scenarios: readonly Scenario[] = [
   p10,
   p11,
   p12,
+  ...p13,
   p15,
   p16,
   ingest,
