@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Secret } from '@slipway/shared/config';
+import { limitWasmCompiler } from '@slipway/shared/lifecycle';
 import { signatureHeader } from '@slipway/shared/signing';
 import { createPayload } from '@slipway/source';
 import { Agent, request } from 'undici';
@@ -15,6 +16,9 @@ export type SenderRequests = {
     answer: { peakRssMb: number; seconds: number };
   };
 };
+
+// As every service does.
+limitWasmCompiler();
 
 answer<SenderRequests>({
   memory: () => process.memoryUsage().rss / 2 ** 20,

@@ -2,6 +2,7 @@ import type { Secret } from '@slipway/shared/config';
 import { type BuilderConfig, configEntry, contextFolder, secretsEntry } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { formatSignature, payloadHmac } from '@slipway/shared/signing';
+import { ChunkPool } from './chunk-pool.js';
 import { entriesLength, planLayers, type Segment } from './payload-plan.js';
 import { type OpenLayer, PayloadReader } from './payload-reader.js';
 import { PrefixStamp } from './prefix-stamp.js';
@@ -41,9 +42,19 @@ export interface Payload {
 /** Payloads up to this size are read once and kept for the second pass, because opening files costs more. */
 const smallBytes = 64 * 1024;
 
-/** Large chunks make the HMAC rarely wait for the disk. Smaller ones keep the memory of dozens of slow uploads low. */
-const whenSigning = { chunkBytes: 512 * 1024, ahead: 2, lent: 1 };
-const whenSending = { chunkBytes: 256 * 1024, ahead: 1, lent: 2 };
+interface PassOptions {
+  /** Chunks that are read while the caller holds `lent` of them. */
+  readonly ahead: number;
+  readonly lent: number;
+  /** True if the caller still holds the last chunks when the pass ends, such as a socket that is being written. */
+  readonly keepsLast: boolean;
+}
+
+const whenSigning: PassOptions = { ahead: 2, lent: 1, keepsLast: false };
+const whenSending: PassOptions = { ahead: 1, lent: 2, keepsLast: true };
+
+/** All payloads of this process share it. */
+const chunkPool = new ChunkPool({ bytes: 4 * 1024 * 1024 });
 
 /**
  * Creates the payload of a build from stored sources: the layers below `context`, then `com.openfaas.secrets` if any, then
@@ -61,27 +72,24 @@ export async function createPayload(options: PayloadOptions): Promise<Payload> {
   const segments: readonly Segment[] = [...planLayers(layers), { made: Buffer.concat(tail) }];
   const length = segments.reduce((sum, s) => sum + ('made' in s ? s.made.length : s.end - s.start), 0);
 
-  /** Yields the payload in chunks. It reads `ahead` of them while the caller holds `lent` of them. */
-  async function* chunks({ chunkBytes, ahead, lent }: typeof whenSigning): AsyncGenerator<Buffer> {
+  async function* chunks({ ahead, lent, keepsLast }: PassOptions): AsyncGenerator<Buffer> {
     const open: OpenLayer[] = [];
     const buffers: Buffer[] = [];
     const reads: Promise<Buffer>[] = [];
     try {
       for (const layer of layers) open.push(await openLayer(sources, layer));
       const reader = new PayloadReader({ segments, layers: open });
-      const readNext = async () => {
-        const oldest = buffers.length === ahead + lent ? buffers.shift() : undefined;
-        const buffer = oldest ?? Buffer.allocUnsafeSlow(Math.min(chunkBytes, length));
-        buffers.push(buffer);
-        return buffer.subarray(0, await reader.fill(buffer));
-      };
       let unread = length;
       const readAhead = () => {
-        for (; unread > 0 && reads.length < ahead; unread -= chunkBytes) {
-          const next = readNext();
+        while (unread > 0 && reads.length < ahead) {
+          const oldest = buffers.length === ahead + lent ? buffers.shift() : undefined;
+          const buffer = oldest ?? chunkPool.take(length);
+          buffers.push(buffer);
+          const next = reader.fill(buffer).then((bytes) => buffer.subarray(0, bytes));
           // The consumer of the chunk receives the error. Until then it must not count as an unhandled rejection.
           next.catch(() => {});
           reads.push(next);
+          unread -= buffer.length;
         }
       };
       readAhead();
@@ -91,15 +99,17 @@ export async function createPayload(options: PayloadOptions): Promise<Payload> {
       }
     } finally {
       await Promise.allSettled(reads);
+      if (keepsLast) chunkPool.leave(buffers);
+      else chunkPool.giveBack(buffers);
       await Promise.all(open.map(({ tar }) => tar.close()));
     }
   }
 
   let whole: Promise<Buffer> | undefined;
-  const passes = (manner: typeof whenSigning) => {
-    if (length > smallBytes) return chunks(manner);
+  const passes = (pass: PassOptions) => {
+    if (length > smallBytes) return chunks(pass);
     // A failed pass must not answer the next one.
-    whole ??= collect(chunks(manner)).catch((error: unknown) => {
+    whole ??= collect(chunks(pass)).catch((error: unknown) => {
       whole = undefined;
       throw error;
     });

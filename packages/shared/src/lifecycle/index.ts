@@ -1,6 +1,7 @@
 export { Cleanups } from './cleanups.js';
 export {
   type Component,
+  limitWasmCompiler,
   runComponents,
   runService,
   type ServiceDeps,
