@@ -3,8 +3,9 @@
 -- Arguments: id, token, replica.
 -- Outcome: {'ok'}, {'stale'}, {'terminal', state} or {'missing'}.
 if state ~= 'running' or get(job, 'token') ~= args.token then return reply({ 'stale' }) end
-expect('zset', keys.aboard(places_of(job).replica), keys.aboard(args.replica))
-leave(job, places_of(job).replica)
-redis.call('HSET', job.key, 'replica:' .. get(job, 'attempt'), args.replica)
-board(job, args.replica)
+local replica = places_of(job).replica
+expect('zset', keys.aboard(replica), keys.aboard(args.replica))
+leave(job, replica)
+redis.call('HSET', job.key, 'replica:' .. places_of(job).attempt, args.replica)
+board(job, args.replica, tonumber(get(job, 'lost')))
 return reply({ 'ok' })

@@ -6,6 +6,7 @@
 -- cached steps, whether no replica built the job, so that it is placed again.
 -- Outcome: {'ok'}, {'stale'}, {'terminal', state} or {'missing'}.
 verify(job)
+if args.died then verify_death(places_of(job).replica) end
 if state ~= 'running' or get(job, 'token') ~= args.token then return reply({ 'stale' }) end
 if args.spent then redis.call('HINCRBY', job.key, 'spent', 1) end
 if args.listed then close_attempt(job, args.outcome, args.detail, args.steps, args.cached_steps) end
@@ -20,7 +21,7 @@ local ended = args.died and count_loss(job, state, 'replica', args.max_lost)
 if ended then return reply(ended) end
 leave_running(job)
 if not args.listed then
-  local number = get(job, 'attempt')
+  local number = places_of(job).attempt
   if args.placed then redis.call('HINCRBY', job.key, 'placements', 1) end
   redis.call('HDEL', job.key, 'start:' .. number, 'replica:' .. number)
 end

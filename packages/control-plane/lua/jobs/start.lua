@@ -9,13 +9,14 @@
 -- still build there, and the lease of a dead worker expires. A worker that received SIGTERM is not lost: the attempt is not spent, and no death counts. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
 -- next death shows which job caused it. A record of a newer schema waits for a worker that reads it.
 verify(job)
-expect('zset', keys.aboard(args.worker), keys.aboard(args.replica), keys.drainingWorkers)
+expect_zsets({ keys.aboard(args.worker), keys.aboard(args.replica), keys.drainingWorkers })
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 if is_held() then return reply({ 'wait' }) end
 
 forget_undispatched(job)
 if state == 'running' then
   local places = places_of(job)
+  verify_death(places.worker)
   if redis.call('ZSCORE', keys.drainingWorkers, places.worker) then
     close_attempt(job, 'draining', 'The worker was stopped, and killed before the build had ended.')
   else
@@ -37,18 +38,20 @@ local busy, newer, reference = rivals_of(job)
 if state == 'queued' and newer then
   return reply(cancel_queued(job, 'superseded', 'The newer job ' .. newer .. ' has pushed to ' .. reference .. '.'))
 end
-if busy or (tonumber(get(job, 'lost')) > 0 and not args.takes_suspects) then
+local lost = tonumber(get(job, 'lost'))
+if busy or (lost > 0 and not args.takes_suspects) then
   if state == 'running' then back_to_queue(job, state, 0) end
   return reply({ 'wait' })
 end
 if state == 'queued' and (wait_for_tenant(job) or wait_for_registry(job, true)) then return reply({ 'missing' }) end
 for _, lock in ipairs(running_keys(references_of(job))) do redis.call('SET', lock, args.id) end
 local number = redis.call('HINCRBY', job.key, 'attempt', 1)
+job.places = nil
 local wait = math.max(0, now - tonumber(get(job, 'queued_at')))
 redis.call('HSET', job.key, 'token', args.token, 'worker', args.worker, 'attempt_at', whole(now), 'replica:' .. number, args.replica,
   'start:' .. number, cjson.encode({ at = now, worker = args.worker, wait = wait }))
-board(job, args.worker)
-board(job, args.replica)
+board(job, args.worker, lost)
+board(job, args.replica, lost)
 redis.call('HSETNX', job.key, 'started_at', whole(now))
 redis.call('HDEL', job.key, 'retry_at')
 local batch = batch_of(job)

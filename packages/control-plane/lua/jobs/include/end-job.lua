@@ -10,14 +10,14 @@ local function leave_running(job)
     if holders[at] == job.id then held[#held + 1] = key end
   end
   if #held > 0 then redis.call('DEL', unpack(held)) end
-  redis.call('HDEL', job.key, 'token')
 end
 
 -- Ends a job in the state `to`, and lets the jobs go on that wait for it.
 end_job = function(job, from, to)
   leave_running(job)
-  local batch, parked = batch_of(job), parked_for(job)
-  if parked == waits_for.identical_job then redis.call('SREM', keys.identicalJobs(get(job, 'shares')), job.id) end
+  local parked, shares, log_bytes, log_error = unpack(redis.call('HMGET', job.key, 'parked', 'shares', 'log_bytes', 'log_error:' .. places_of(job).attempt))
+  local batch = batch_of(job)
+  if parked == waits_for.identical_job then redis.call('SREM', keys.identicalJobs(shares), job.id) end
   if batch and parked then redis.call('ZREM', batch.parked_jobs, job.id) end
   local tenant = get(job, 'tenant')
   if parked == waits_for.tenant then redis.call('ZREM', keys.tenantParked(tenant), job.id) end
@@ -25,12 +25,11 @@ end_job = function(job, from, to)
     for _, registry in ipairs(registries_of(job)) do redis.call('ZREM', keys.registryParked(registry.host), job.id) end
   end
   redis.call('HSET', job.key, 'finished_at', whole(now))
-  redis.call('HDEL', job.key, 'retry_at', 'parked', 'shares')
+  redis.call('HDEL', job.key, 'token', 'retry_at', 'parked', 'shares')
   if from == 'queued' and not parked then withdraw(job) else forget_undispatched(job) end
   -- A log that is not stored yet is only here: lua/logs/unsaved.lua.
-  local kept = get(job, 'log_error:' .. get(job, 'attempt')) and 86400000 or 300000
+  local kept = log_error and 86400000 or 300000
   redis.call('PEXPIRE', keys.log(job.id), kept)
-  local log_bytes = get(job, 'log_bytes')
   if log_bytes then
     redis.call('HDEL', job.key, 'log_bytes')
     redis.call('HINCRBY', job.key, 'stored', '-' .. log_bytes)
@@ -78,12 +77,13 @@ local attempt_bytes = 250
 
 local function close_attempt(job, outcome, detail, steps, cached)
   local text = cjson.encode({ at = now, outcome = outcome, detail = detail, steps = steps, cached = cached })
-  redis.call('HSET', job.key, 'end:' .. get(job, 'attempt'), text)
+  redis.call('HSET', job.key, 'end:' .. places_of(job).attempt, text)
   grow(job.key, get(job, 'tenant'), #text + attempt_bytes)
 end
 
 local function back_to_queue(job, from, delay)
   leave_running(job)
+  redis.call('HDEL', job.key, 'token')
   redis.call('HSET', job.key, 'queued_at', whole(now + delay))
   if delay > 0 then redis.call('HSET', job.key, 'retry_at', whole(now + delay)) end
   change(job, from, 'queued', 'job.requeued')

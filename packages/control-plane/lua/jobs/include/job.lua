@@ -7,7 +7,24 @@
 -- Scripts never decode JSON: users can write any text, and an exception in the middle of a script leaves half of its writes.
 
 local function job_of(job_id) return { id = job_id, key = keys.job(job_id) } end
-local function get(job, field) return redis.call('HGET', job.key, field) end
+
+-- Fields that the creation of a job sets, and nothing changes. They are read together, once for each table of a job.
+local fixed_fields = { 'schema', 'tenant', 'pool', 'band', 'tag', 'expected', 'build_key', 'flight', 'function', 'callback', 'part_of', 'parts', 'pushes_to', 'references',
+  'batch' }
+local is_fixed = {}
+for _, field in ipairs(fixed_fields) do is_fixed[field] = true end
+
+local function get(job, field)
+  if not is_fixed[field] then return redis.call('HGET', job.key, field) end
+  if not job.fixed then
+    local values, fixed = redis.call('HMGET', job.key, unpack(fixed_fields)), {}
+    for at, name in ipairs(fixed_fields) do fixed[name] = values[at] end
+    -- A job that does not exist yet is read again.
+    if not fixed.tenant then return fixed[field] end
+    job.fixed = fixed
+  end
+  return job.fixed[field]
+end
 
 -- Each pool has its own queue and its own fairness. Records of versions without pools name no pool.
 local function pool_of(job) return get(job, 'pool') or 'default' end
@@ -55,15 +72,14 @@ local function change(job, from, to, type)
   if from ~= to then
     if from then redis.call('ZREM', keys.index('state:' .. from), job.id) end
     redis.call('ZADD', keys.index('state:' .. to), 0, job.id)
-    local f = redis.call('HMGET', job.key, 'pool', 'part_of', 'tenant', 'callback')
-    local pool, parent, tenant, callback = f[1] or 'default', f[2] and job_of(f[2]), f[3], f[4]
+    local pool, parent, tenant, callback = pool_of(job), get(job, 'part_of'), get(job, 'tenant'), get(job, 'callback')
     if from then redis.call('ZREM', pool_index(pool, from), job.id) end
     if from then redis.call('ZREM', tenant_index(tenant, from), job.id) end
     if to == 'queued' or to == 'running' then
       redis.call('ZADD', pool_index(pool, to), 0, job.id)
       redis.call('ZADD', tenant_index(tenant, to), 0, job.id)
     end
-    if parent and redis.call('EXISTS', parent.key) == 1 then redis.call('HSET', parent.key, 'part:' .. job.id, to) end
+    if parent and redis.call('EXISTS', keys.job(parent)) == 1 then redis.call('HSET', keys.job(parent), 'part:' .. job.id, to) end
     if to ~= 'queued' and to ~= 'running' then
       fields[#fields + 1] = 'pool'
       fields[#fields + 1] = pool
@@ -96,9 +112,9 @@ end
 -- Returns the references that the job pushes to: the image as it was written, then those of `references`. Records of versions without tags have only the image.
 local function references_of(job)
   if not job.references then
-    local f = redis.call('HMGET', job.key, 'pushes_to', 'references')
-    job.references = words_of(f[2])
-    if f[1] then table.insert(job.references, 1, f[1]) end
+    job.references = words_of(get(job, 'references'))
+    local image = get(job, 'pushes_to')
+    if image then table.insert(job.references, 1, image) end
   end
   return job.references
 end

@@ -58,16 +58,16 @@ local function learn(job)
   local took = now - tonumber(get(job, 'attempt_at'))
   local before = redis.call('ZSCORE', durations, expected)
   redis.call('ZADD', durations, before and before * 0.6 + took * 0.4 or took, expected)
-  for _, field in ipairs({ 'build_ms', 'build_ms:' .. pool_of(job) }) do
-    local mean = tonumber(redis.call('HGET', keys.stats, field) or took)
-    redis.call('HSET', keys.stats, field, mean * 0.95 + took * 0.05)
-  end
+  local replica = places_of(job).replica
+  local home = home_of(expected)
+  local of_pool, of_ratio = 'build_ms:' .. pool_of(job), home == replica and 'ratio_home' or 'ratio_away'
+  local f = redis.call('HMGET', keys.stats, 'build_ms', of_pool, of_ratio)
+  local function mean_of(value) return tonumber(value or took) * 0.95 + took * 0.05 end
+  redis.call('HSET', keys.stats, 'build_ms', mean_of(f[1]), of_pool, mean_of(f[2]))
   -- The ratios compare builds on the home replica and on others with the expected time. Until there is a ratio, a build at home counts as half.
-  local replica, home = get(job, 'replica:' .. get(job, 'attempt')), home_of(expected)
   if before and home then
-    local field = home == replica and 'ratio_home' or 'ratio_away'
-    local ratio = tonumber(redis.call('HGET', keys.stats, field) or (home == replica and '0.5' or '1'))
-    redis.call('HSET', keys.stats, field, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
+    local ratio = tonumber(f[3] or (home == replica and '0.5' or '1'))
+    redis.call('HSET', keys.stats, of_ratio, ratio * 0.8 + math.min(5, took / math.max(before, 1)) * 0.2)
   end
   set_home(expected, replica)
   bound_learned(get(job, 'tenant'), expected)

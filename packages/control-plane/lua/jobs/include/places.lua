@@ -2,15 +2,19 @@
 -- The worker and replica of a running job. `keys.aboard(place)` of a worker or a replica is a sorted set of the jobs that run there: score 1 for a suspect, else 0.
 -- A job that only joins images has no replica.
 
+-- Returns the places of the last attempt, and its number. A script that changes them sets `job.places` to nil.
 local function places_of(job)
-  local number = get(job, 'attempt')
-  local f = redis.call('HMGET', job.key, 'worker', 'replica:' .. number)
-  return { worker = f[1] or '', replica = f[2] or '' }
+  if not job.places then
+    local number = get(job, 'attempt')
+    local f = redis.call('HMGET', job.key, 'worker', 'replica:' .. number)
+    job.places = { attempt = number, worker = f[1] or '', replica = f[2] or '' }
+  end
+  return job.places
 end
 
-local function board(job, place)
+local function board(job, place, lost)
   if place == '' then return end
-  redis.call('ZADD', keys.aboard(place), tonumber(get(job, 'lost')) > 0 and 1 or 0, job.id)
+  redis.call('ZADD', keys.aboard(place), lost > 0 and 1 or 0, job.id)
   redis.call('PEXPIRE', keys.aboard(place), 172800000)
 end
 

@@ -9,8 +9,12 @@ local function charge(tenant, bytes)
   if bytes ~= 0 then redis.call('HINCRBY', keys.stored(tenant), 'bytes', whole(bytes)) end
 end
 
+-- The tenants whose expired bytes this operation has subtracted.
+local settled = {}
+
 -- Returns the bytes that the tenant has now.
 local function charged(tenant)
+  settled[tenant] = true
   local account, unit = keys.stored(tenant), math.floor(now / 300000)
   local f = redis.call('HMGET', account, 'bytes', 'unit')
   local bytes = tonumber(f[1] or '0')
@@ -33,15 +37,19 @@ local function due_field(ttl)
   return 'due:' .. whole(math.ceil((now + ttl) / 300000 / step) * step)
 end
 
+local function settle(tenant)
+  if not settled[tenant] then charged(tenant) end
+end
+
 -- Subtracts charged bytes from the account after the given ms.
 local function uncharge_later(tenant, bytes, ttl)
-  charged(tenant)
+  settle(tenant)
   redis.call('HINCRBY', keys.stored(tenant), due_field(ttl), whole(bytes))
 end
 
 -- Charges for a key that expires. Its hash holds the charge, and a second call replaces it.
 local function charge_expiring(tenant, key, bytes, ttl)
-  charged(tenant)
+  settle(tenant)
   local account, f = keys.stored(tenant), redis.call('HMGET', key, 'stored', 'stored_due')
   if f[2] then
     redis.call('HINCRBY', account, 'bytes', '-' .. f[1])
