@@ -8,9 +8,9 @@ export function errorsPage({ errorCodes, errorRow }) {
 
 Made by \`pnpm generate\` from \`packages/shared/src/errors/codes\`. Codes are never reused.
 
-Over HTTP an error is \`application/problem+json\` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with the members \`type\`
-(\`urn:slipway:error:<code>\`), \`title\`, \`status\`, \`code\`, \`detail\`, \`remedy\`, and \`errors\` (JSON Pointer and message of each field)
-where a request did not fit its schema. A job has its code in \`error.code\`, and the code of each attempt in \`attempts[].outcome\`.
+Over HTTP an error is \`application/problem+json\` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with the members \`type\` (\`urn:slipway:error:<code>\`),
+\`title\`, \`status\`, \`code\`, \`detail\` and \`remedy\`. Where a request did not fit its schema, \`errors\` has the JSON Pointer and message of each field. A job has its
+code in \`error.code\`, and the code of each attempt in \`attempts[].outcome\`.
 
 *fault* names who can act. *retry* is the rule for a job whose attempt ended with the code:
 

@@ -138,9 +138,9 @@ describe('the batches', () => {
     await page.waitForURL(/show=failed/);
     await cells.first().focus();
     await page.keyboard.press('ArrowRight');
-    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
-      'openfaas-fn/nightly-1, failed',
-    );
+    await expect
+      .poll(() => page.evaluate('document.activeElement.getAttribute("aria-label")'))
+      .toBe('openfaas-fn/nightly-1, failed');
     await page.getByText('build_failed:').waitFor();
     await page.getByRole('button', { name: 'Retry 12 that did not succeed' }).click();
     await page.getByRole('heading', { name: 'Batch of 12 jobs' }).waitFor();
