@@ -227,3 +227,22 @@ export function measureLeader({
     },
   });
 }
+
+/** Exports how long this worker took no jobs because its event loop lagged. */
+export function measureOverload({
+  registry,
+  eventLoop,
+}: {
+  readonly registry: Registry;
+  readonly eventLoop: { readonly overloadSeconds: number };
+}): void {
+  new Counter({
+    name: 'slipway_worker_overload_seconds_total',
+    help: 'Seconds in which the worker took no jobs because its event loop lagged',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(eventLoop.overloadSeconds);
+    },
+  });
+}

@@ -205,6 +205,7 @@ describe('a worker', () => {
     const worker = await installation.startWorker([builder.url]);
     const id = await installation.submit();
     await slow.begun;
+    await installation.redis.del(installation.keys.slots(builder.url));
     await installation.store.start(id, {
       token: 'another',
       worker: 'another',
@@ -290,6 +291,27 @@ describe('several workers together', () => {
     await expect.poll(meta).toBe('6');
     await worker.stop();
     expect(await meta()).toBeNull();
+  });
+});
+
+describe('a build whose lock is lost', () => {
+  it('is not repeated while its worker holds the slot', async () => {
+    const builder = await replica();
+    const slow = held();
+    builder.next(slow.behaviour);
+    const { redis, keys } = installation;
+    const queue = `${keys.bullPrefix}:builds:`;
+    await installation.startWorker([builder.url]);
+    await installation.startWorker([builder.url]);
+    const id = await installation.submit();
+    await slow.begun;
+    await redis.del(`${queue}${id}:lock`);
+    // A worker takes the job, and puts it back until the slot would end.
+    await expect.poll(() => redis.zscore(`${queue}delayed`, id)).not.toBeNull();
+    slow.release();
+    expect((await installation.ended(id)).attempts).toMatchObject([{ outcome: 'succeeded' }]);
+    expect(builder.payloads).toHaveLength(1);
+    await expect.poll(() => redis.exists(`${queue}${id}`)).toBe(0);
   });
 });
 

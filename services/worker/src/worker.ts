@@ -21,11 +21,12 @@ import { createBuilds } from './attempts/create-builds.js';
 import { Interruptions } from './attempts/interruptions.js';
 import { shownSettings, type WorkerConfig } from './config.js';
 import { createJobs } from './dispatch/create-jobs.js';
+import { EventLoop } from './dispatch/event-loop.js';
 import { createFleet } from './fleet/create-fleet.js';
 import { TimeMarks } from './hold/time-marks.js';
 import { IsolationKey } from './isolation/isolation-key.js';
 import { createLeader } from './leader/create-leader.js';
-import { createMetrics } from './metrics.js';
+import { createMetrics, measureOverload } from './metrics.js';
 import { createWebhooks } from './notify/create-webhooks.js';
 import { StatsWriter } from './stats/stats-writer.js';
 
@@ -67,7 +68,9 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     cleanups,
   });
   const shared = { cell, config, jobs, fleet, blobs, isolation, counts, metrics, logger };
-  const builds = createBuilds({ ...shared, interruptions, timeMarks, tracing, cleanups });
+  const eventLoop = new EventLoop();
+  measureOverload({ registry, eventLoop });
+  const builds = createBuilds({ ...shared, interruptions, timeMarks, eventLoop, tracing, cleanups });
   const leader = createLeader({ ...shared, webhooks, timeMarks });
   const stats = new StatsWriter({ counts, store: new StatsStore({ redis, keys }), cleanups, logger });
   logger.info({ worker: workerName, ...shownSettings(config) }, 'starting');
@@ -92,6 +95,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     ...cell.components,
     timeMarks,
     interruptions,
+    eventLoop,
     fleet.placement,
     ...webhooks.components,
     stats,

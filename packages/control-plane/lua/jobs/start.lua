@@ -3,15 +3,18 @@
 --- @include "jobs/include/held"
 -- Begins an attempt.
 -- Arguments: id, token, worker, replica, losses that quarantine, whether the worker has room for a suspect, the oldest mark of time at which jobs are not held.
--- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'terminal', state}, or {'missing'}, also when it parked the job.
+-- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'held', ms} while another attempt holds its slot,
+-- {'terminal', state}, or {'missing'}, also when it parked the job.
 --
--- A lost worker held a record that is still running: its attempt is closed and its token is void. Its slot is not freed: a worker that only lost its connection may
--- still build there, and the lease of a dead worker expires. A worker that received SIGTERM is not lost: the attempt is not spent, and no death counts. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
+-- A lost worker held a record that is still running: its attempt is closed and its token is void. A worker that still holds the slot of the attempt
+-- is not lost, even if BullMQ gave the job to another worker: it renews the slot while it lives. A worker that received SIGTERM is not lost: the attempt is not spent, and no death counts. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
 -- next death shows which job caused it. A record of a newer schema waits for a worker that reads it.
 verify(job)
 expect_zsets({ keys.aboard(args.worker), keys.aboard(args.replica), keys.drainingWorkers })
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 if is_held() then return reply({ 'wait' }) end
+local held_ms = state == 'running' and slot_ms_left(job) or 0
+if held_ms > 0 then return reply({ 'held', held_ms }) end
 
 forget_undispatched(job)
 if state == 'running' then

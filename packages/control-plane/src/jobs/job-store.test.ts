@@ -112,6 +112,21 @@ describe('a job record', () => {
     await expect(store.create(id, spec(), { tenant })).rejects.toMatchObject({ code: 'internal' });
   });
 
+  it('leaves a job to the attempt that holds its slot', async () => {
+    const { store, keys, id, token } = await running();
+    const slot = async (ms: number) => {
+      const [seconds] = await redis.time();
+      await redis.zadd(keys.slots('http://b0'), Number(seconds) * 1_000 + ms, `${id}:${token}`);
+    };
+    await slot(600_000);
+    const held = { outcome: 'held', forMs: expect.toSatisfy((ms) => ms > 0 && ms <= 601_000) };
+    expect(await store.admit(id)).toEqual(held);
+    expect(await store.start(id, begin(randomUUID(), 'w2'))).toEqual(held);
+    await slot(-600_000);
+    expect(await store.admit(id)).toMatchObject({ outcome: 'ready' });
+    expect(await store.start(id, begin(randomUUID(), 'w2'))).toMatchObject({ takenOver: true });
+  });
+
   it('refuses a stale token for every transition', async () => {
     const { store, id, token } = await running();
     const takeover = randomUUID();

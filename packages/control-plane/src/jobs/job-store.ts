@@ -25,7 +25,12 @@ import {
   transitions,
 } from './transition.js';
 
-/** `wait`: the job cannot run now, because another job pushes to one of its references or its record cannot be read. */
+/** A job that does not run now. `wait`: another job pushes to one of its references, or its record cannot be read. */
+type NotStarted =
+  | { readonly outcome: 'wait' | 'terminal' | 'missing' }
+  /** Another attempt holds its slot, at least for `forMs` if its worker has died. */
+  | { readonly outcome: 'held'; readonly forMs: number };
+
 export type AdmitReply =
   | {
       readonly outcome: 'ready';
@@ -33,11 +38,11 @@ export type AdmitReply =
       /** The replica that last built its function, and has its layers. */
       readonly home: string | undefined;
     }
-  | { readonly outcome: 'wait' | 'terminal' | 'missing' };
+  | NotStarted;
 
 export type StartReply =
   | { readonly outcome: 'started'; readonly record: JobRecord; readonly takenOver: boolean }
-  | { readonly outcome: 'wait' | 'terminal' | 'missing' };
+  | NotStarted;
 
 interface StartOptions {
   readonly token: string;
@@ -211,7 +216,7 @@ export class JobStore {
       queue_timeout_ms: this.#queueTimeoutMs,
       least_mark: this.#leastMark(),
     });
-    if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
+    if (reply[0] !== 'ok') return notStarted(reply);
     const [record] = await onlyReadable([this.#recordOf(id, reply[1], reply[3])]);
     // The record may become readable: a rollout continues, or an operator repairs it.
     if (!record) return { outcome: 'wait' };
@@ -230,7 +235,7 @@ export class JobStore {
       least_mark: this.#leastMark(),
     };
     const reply = await this.#transition(transitions.start, args);
-    if (reply[0] !== 'ok') return { outcome: notStarted(reply) };
+    if (reply[0] !== 'ok') return notStarted(reply);
     return {
       outcome: 'started',
       record: await this.#recordOf(id, reply[2], reply[3]),
@@ -310,8 +315,9 @@ export class JobStore {
   }
 }
 
-function notStarted([outcome]: TransitionReply): 'wait' | 'terminal' | 'missing' {
-  return outcome === 'missing' || outcome === 'wait' ? outcome : 'terminal';
+function notStarted([outcome, value]: TransitionReply): NotStarted {
+  if (outcome === 'held') return { outcome, forMs: Number(value) };
+  return { outcome: outcome === 'missing' || outcome === 'wait' ? outcome : 'terminal' };
 }
 
 function pairs(flat: readonly string[]): Record<string, string> {

@@ -125,11 +125,13 @@ export const transitions = {
  * - `stale`: the token is not the current one.
  * - `requested` (cancel): the job runs, and its worker must stop it.
  * - `wait`: the transition is not possible now.
+ * - `held`: another attempt holds its slot, for a number of ms at least.
  */
 export type TransitionReply =
   | readonly ['ok', ...unknown[]]
   | readonly ['exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait' | 'values_missing']
-  | readonly ['terminal' | 'source_gone' | 'full', string];
+  | readonly ['terminal' | 'source_gone' | 'full', string]
+  | readonly ['held', number];
 
 export interface TransitionOptions {
   readonly redis: Redis;

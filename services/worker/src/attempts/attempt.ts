@@ -58,6 +58,7 @@ export class Attempts {
 
   async run(jobId: string): Promise<AttemptResult> {
     const admitted = await this.#deps.store.admit(jobId);
+    if (admitted.outcome === 'held') return { kind: 'again', delayMs: admitted.forMs };
     if (admitted.outcome === 'wait') return this.#comeBack();
     if (admitted.outcome !== 'ready') return { kind: 'done' };
     if (!isSuspect(admitted.record)) return await this.#withAdmitted(admitted, this.#suspects < maxSuspects);
@@ -128,6 +129,7 @@ export class Attempts {
     let begun: Begun | undefined;
     try {
       const started = await store.start(admitted.id, { token, worker: workerName, replica, takesSuspects });
+      if (started.outcome === 'held') return { kind: 'again', delayMs: started.forMs };
       if (isTakeover(admitted)) await this.#traceLost(admitted);
       await this.#logs.saveEarlier(admitted, started);
       if (started.outcome === 'wait') return this.#comeBack();

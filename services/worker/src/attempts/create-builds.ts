@@ -7,8 +7,9 @@ import type { Logger } from '@slipway/shared/logger';
 import type { Tracing } from '@slipway/shared/tracing';
 import { cacheSources } from '@slipway/source';
 import type { WorkerConfig } from '../config.js';
-import { createConsumer } from '../dispatch/consumer.js';
+import { Consumer } from '../dispatch/consumer.js';
 import type { Jobs } from '../dispatch/create-jobs.js';
+import type { EventLoop } from '../dispatch/event-loop.js';
 import type { Fleet } from '../fleet/create-fleet.js';
 import type { TimeMarks } from '../hold/time-marks.js';
 import type { IsolationKey } from '../isolation/isolation-key.js';
@@ -26,6 +27,7 @@ interface BuildsOptions {
   readonly blobs: BlobStore;
   readonly isolation: IsolationKey;
   readonly timeMarks: Pick<TimeMarks, 'allowed'>;
+  readonly eventLoop: EventLoop;
   readonly counts: MinuteCounts;
   readonly metrics: WorkerMetrics;
   readonly tracing: Tracing;
@@ -46,7 +48,7 @@ const reserveMs = 10_000;
 
 /** Creates the consumers that build jobs, one per pool. */
 export function createBuilds(options: BuildsOptions): Builds {
-  const { cell, config, jobs, fleet, interruptions, blobs, isolation, timeMarks } = options;
+  const { cell, config, jobs, fleet, interruptions, blobs, isolation, timeMarks, eventLoop } = options;
   const { counts, metrics, tracing, logger, cleanups } = options;
   const { redis, keys, now, processName: workerName } = cell;
   const stopping = new AbortController();
@@ -80,18 +82,18 @@ export function createBuilds(options: BuildsOptions): Builds {
   };
   const { lockDurationMs, stalledIntervalMs, concurrency } = config;
   const pools = [...new Set(config.builders.map(({ pool }) => pool))];
-  const components = pools.map((pool) =>
-    createConsumer({
-      ...{ redis, keys, now, logger, lockDurationMs, stalledIntervalMs, concurrency, pool },
-      async handle(jobId) {
-        // BullMQ renews the locks of jobs that wait here.
-        if (!(await timeMarks.allowed(stopping.signal))) return 0;
-        const result = await attempts.run(jobId);
-        return result.kind === 'again' ? result.delayMs : undefined;
-      },
-      onLockLost: (jobId) => interruptions.interrupt(jobId, 'lock_lost'),
-      onStop: drain,
-    }),
+  const components = pools.map(
+    (pool) =>
+      new Consumer({
+        ...{ redis, keys, now, eventLoop, logger, lockDurationMs, stalledIntervalMs, concurrency, pool },
+        async handle(jobId) {
+          // The lock of a job that waits here is renewed.
+          if (!(await timeMarks.allowed(stopping.signal))) return 0;
+          const result = await attempts.run(jobId);
+          return result.kind === 'again' ? result.delayMs : undefined;
+        },
+        onStop: drain,
+      }),
   );
   return { stopping: stopping.signal, components };
 }

@@ -5,7 +5,7 @@ import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 
 /** The reason to stop an attempt before its build ends. A closed set. */
-export type Interruption = 'canceled' | 'stale' | 'lock_lost' | 'slot_lost' | 'shutdown';
+export type Interruption = 'canceled' | 'stale' | 'slot_lost' | 'shutdown';
 
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';

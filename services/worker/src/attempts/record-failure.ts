@@ -85,7 +85,6 @@ async function recordInterruption(
       return { kind: 'done' };
     }
     case 'shutdown':
-    case 'lock_lost':
     case 'slot_lost':
       // Slipway stopped the build: the attempt is no fault and does not count. After a shutdown the record keeps it, as the reason to build again.
       await recorded(

@@ -1,9 +1,12 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { queuedJobSchema, queueName } from '@slipway/control-plane/queues';
 import type { Fields } from '@slipway/shared/config';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import { DelayedError, type Job, Worker } from 'bullmq';
+import { type Job, Worker } from 'bullmq';
+import type { EventLoop } from './event-loop.js';
 
 export interface QueueConfig {
   /** Jobs of each pool that this worker holds at once. */
@@ -39,59 +42,136 @@ interface ConsumerOptions extends QueueConfig {
   readonly keys: Keys;
   /** Redis' time in milliseconds. */
   readonly now: () => number;
+  readonly eventLoop: Pick<EventLoop, 'responsive'>;
   readonly logger: Logger;
   /** Handles one job. Returns a delay in ms to run again, or undefined. If it throws, the reconciler requeues the job. */
   readonly handle: (jobId: string) => Promise<number | undefined>;
-  readonly onLockLost: (jobId: string) => void;
   /** Called when the consumer is to stop, before it waits for the jobs in hand. */
   readonly onStop: () => void;
 }
 
-/** Returns the component that handles the jobs of a pool. The only adapter between a handler and BullMQ. */
-export function createConsumer(options: ConsumerOptions): Component {
-  const { pool, redis, keys, logger, handle } = options;
-  const name = queueName(pool);
-  return {
-    name: `${name} consumer`,
-    async run(signal) {
-      const worker = new Worker(
-        name,
-        async (job: Job, token) => {
-          const delayMs = await handle(queuedJobSchema.parse(job.data).jobId);
-          if (delayMs === undefined) return;
-          await job.moveToDelayed(options.now() + delayMs, token);
-          throw new DelayedError();
-        },
-        {
-          connection: redis,
-          prefix: keys.bullPrefix,
-          concurrency: options.concurrency,
-          lockDuration: options.lockDurationMs,
-          stalledInterval: options.stalledIntervalMs,
-          // The record counts lost workers; BullMQ itself must never give a job up.
-          maxStalledCount: Number.MAX_SAFE_INTEGER,
-          // An idle worker looks again this often, in seconds; that is how soon it sees a raised concurrency.
-          drainDelay: 1,
-          autorun: false,
-        },
-      );
-      worker.on('error', (error) => logger.warn({ err: error, queue: name }, 'queue error'));
-      worker.on('failed', (job, error) => {
-        logger.warn({ err: error, queue: name, id: job?.id }, 'handling failed');
-      });
-      worker.on('lockRenewalFailed', (ids) => {
-        for (const id of ids) options.onLockLost(id);
-      });
-      const running = worker.run();
-      if (!signal.aborted) {
-        await Promise.race([
-          running,
-          new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
-        ]);
+/** Milliseconds between two tries to take a job while Redis refuses that. */
+const retryMs = 1_000;
+/** Milliseconds in which a request for a job ends that is not waiting for one. */
+const takeMs = 200;
+
+interface InHand {
+  readonly id: string;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Takes the jobs of a pool from BullMQ, and is the only adapter between a handler and BullMQ.
+ *
+ * It takes one job after the other and begins to handle each at once. The worker of BullMQ itself takes as many jobs as it may hold before it handles the first, and
+ * under overload their locks run out meanwhile.
+ */
+export class Consumer implements Component {
+  readonly name: string;
+  readonly #options: ConsumerOptions;
+  readonly #queue: string;
+  readonly #inHand = new Map<string, InHand>();
+  #taken = 0;
+  #hasRoom: (() => void) | undefined;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+    this.#queue = queueName(options.pool);
+    this.name = `${this.#queue} consumer`;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { redis, keys, logger, lockDurationMs, stalledIntervalMs, onStop } = this.#options;
+    const worker = new Worker(this.#queue, null, {
+      connection: redis,
+      prefix: keys.bullPrefix,
+      lockDuration: lockDurationMs,
+      stalledInterval: stalledIntervalMs,
+      // The record counts lost workers; BullMQ itself must never give a job up.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      drainDelay: 1,
+    });
+    worker.on('error', (error) => logger.warn({ err: error, queue: this.#queue }, 'queue error'));
+    await worker.startStalledCheckTimer();
+    const renewing = setInterval(() => this.#renew(worker), lockDurationMs / 3);
+    const taking = this.#take(worker, signal);
+    if (!signal.aborted) await once(signal, 'abort');
+    this.#hasRoom?.();
+    onStop();
+    await Promise.race([taking, sleep(takeMs)]);
+    await this.#emptied();
+    // Breaks off a request that waits for a job.
+    await worker.close(true);
+    await taking;
+    await this.#emptied();
+    clearInterval(renewing);
+  }
+
+  async #emptied(): Promise<void> {
+    while (this.#inHand.size > 0) await Promise.all([...this.#inHand.values()].map(({ ended }) => ended));
+  }
+
+  async #take(worker: Worker, signal: AbortSignal): Promise<void> {
+    const { eventLoop, logger, concurrency } = this.#options;
+    while (!signal.aborted) {
+      await eventLoop.responsive(signal);
+      if (this.#inHand.size >= concurrency) await this.#room();
+      if (signal.aborted) return;
+      const token = `${worker.id}:${this.#taken++}`;
+      try {
+        const job = await worker.getNextJob(token);
+        if (job) this.#begin(job, token, signal);
+      } catch (error) {
+        logger.warn({ err: error, queue: this.#queue }, 'no job could be taken');
+        await sleep(retryMs, undefined, { signal }).catch(() => undefined);
       }
-      options.onStop();
-      await worker.close();
-      await running;
-    },
-  };
+    }
+  }
+
+  /** Resolves when a job in hand has ended, or at the stop. */
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#hasRoom = resolve;
+    });
+  }
+
+  #begin(job: Job, token: string, signal: AbortSignal): void {
+    const { logger } = this.#options;
+    const ended = this.#handle(job, token, signal)
+      // Another worker may have the job after a lock ran out. Its record decides who works on it.
+      .catch((error: unknown) => logger.warn({ err: error, queue: this.#queue, id: job.id }, 'queue error'))
+      .finally(() => {
+        this.#inHand.delete(token);
+        this.#hasRoom?.();
+      });
+    this.#inHand.set(token, { id: job.id ?? '', ended });
+  }
+
+  async #handle(job: Job, token: string, signal: AbortSignal): Promise<void> {
+    const { handle, now, logger } = this.#options;
+    let delayMs: number | undefined;
+    try {
+      delayMs = signal.aborted ? 0 : await handle(queuedJobSchema.parse(job.data).jobId);
+    } catch (error) {
+      logger.warn({ err: error, queue: this.#queue, id: job.id }, 'handling failed');
+      await job.moveToFailed(error as Error, token);
+      return;
+    }
+    if (delayMs === undefined) await job.moveToCompleted(undefined, token, false);
+    else await job.moveToDelayed(now() + delayMs, token);
+  }
+
+  #renew(worker: Worker): void {
+    const held = [...this.#inHand];
+    if (held.length === 0) return;
+    worker
+      .extendJobLocks(
+        held.map(([, { id }]) => id),
+        held.map(([token]) => token),
+        this.#options.lockDurationMs,
+      )
+      .catch((error: unknown) =>
+        this.#options.logger.warn({ err: error, queue: this.#queue }, 'locks not renewed'),
+      );
+  }
 }

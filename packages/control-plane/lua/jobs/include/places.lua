@@ -21,3 +21,10 @@ end
 local function leave(job, place)
   if place ~= '' then redis.call('ZREM', keys.aboard(place), job.id) end
 end
+
+-- Returns the ms for which the worker of a running job still holds its slot. That worker is alive, or died so recently that its build may still run.
+local function slot_ms_left(job)
+  local replica = places_of(job).replica
+  local ends = replica ~= '' and redis.call('ZSCORE', keys.slots(replica), job.id .. ':' .. get(job, 'token'))
+  return ends and math.max(0, math.ceil(tonumber(ends) - now)) or 0
+end
