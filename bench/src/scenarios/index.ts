@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.js';
+import { idle } from './idle.js';
 import { ingest } from './ingest.js';
 import { p1 } from './p1.js';
 import { p2 } from './p2.js';
@@ -34,6 +35,7 @@ export const scenarios: readonly Scenario[] = [
   ...p13,
   p15,
   p16,
+  idle,
   ingest,
   restart,
 ];

@@ -79,12 +79,9 @@ const keptMs = { url: 30 * 86_400_000, dns: 600_000, k8s: 600_000 };
 /** Milliseconds after which a replica that no worker names is gone. Discovery names each one every five seconds. */
 const goneAfterMs = 15_000;
 const defaultLimit = 4;
-/** Milliseconds for which a reported engine is valid, and after which workers ask for it again. */
-const engineCountsMs = 60_000;
-const engineAskedMs = 20_000;
-
-/** Milliseconds for which a readiness is valid. */
-const readinessCountsMs = 15_000;
+/** Milliseconds for which a reported engine and a readiness are valid. The leader records each again after 30 s, if it has not changed. */
+const engineCountsMs = 120_000;
+const readinessCountsMs = 90_000;
 
 const readinessScript = defineScript({
   folder: controlPlaneLua,
@@ -192,7 +189,7 @@ export class ReplicaRegistry {
     await checked(pipeline.exec());
   }
 
-  /** Records that a replica answers, and its readiness for 15 s. Returns the readiness before. */
+  /** Records that a replica answers, and its readiness for 90 s. Returns the readiness before. */
   async setReadiness(
     url: string,
     readiness: Exclude<ReplicaReadiness, 'unknown'>,
@@ -204,7 +201,7 @@ export class ReplicaRegistry {
   }
 
   /**
-   * Records the engine and features that a replica reported, for a minute. Without `features` they are unknown. A new `instance` is another process:
+   * Records the engine and features that a replica reported, for two minutes. Without `features` they are unknown. A new `instance` is another process:
    * it inherits no fault of the process before it.
    */
   async setEngine(
@@ -223,14 +220,13 @@ export class ReplicaRegistry {
     );
   }
 
-  /** Returns those of the replicas that no worker has recently asked for their engine. */
-  async withoutEngine(urls: readonly string[]): Promise<string[]> {
+  /** Returns for each replica the milliseconds for which its recorded engine is still valid. */
+  async engineLeftMs(urls: readonly string[]): Promise<number[]> {
     const pipeline = this.#redis.pipeline().time();
     for (const url of urls) pipeline.hget(this.#keys.replica(url), 'engine_until');
     const [time, ...untils] = await checked(pipeline.exec());
     const [seconds] = time as [string];
-    const fresh = Number(seconds) * 1_000 + engineCountsMs - engineAskedMs;
-    return urls.filter((_url, at) => Number(untils[at] ?? 0) < fresh);
+    return urls.map((_url, at) => Math.max(0, Number(untils[at] ?? 0) - Number(seconds) * 1_000));
   }
 
   /** Records the public key with which to seal build secrets for a replica; undefined when the replica opens none. */
@@ -261,7 +257,7 @@ export class ReplicaRegistry {
 
   /** Starts or ends draining. A draining replica finishes its builds and gets no more. Returns false when there is no such replica. */
   async setDraining(id: string, draining: boolean): Promise<boolean> {
-    const url = (await this.#urls()).find((known) => replicaId(known) === id);
+    const url = (await this.urls()).find((known) => replicaId(known) === id);
     if (url === undefined) return false;
     const key = this.#keys.replica(url);
     await (draining ? this.#redis.hset(key, 'draining', 1) : this.#redis.hdel(key, 'draining'));
@@ -284,9 +280,20 @@ export class ReplicaRegistry {
     return reported || isGone || Boolean(drained) || Boolean(leaving);
   }
 
+  /** Returns the state of a replica, also of one that no worker names. */
+  async get(url: string): Promise<ReplicaState | undefined> {
+    return (await this.states([url]))[0];
+  }
+
+  /** Returns all known replicas, in the order of their URLs. */
   async list(): Promise<ReplicaState[]> {
+    return await this.states(await this.urls());
+  }
+
+  /** Returns the states of replicas, in the given order. */
+  async states(urls: readonly string[]): Promise<ReplicaState[]> {
+    if (urls.length === 0) return [];
     const now = this.#now();
-    const urls = await this.#urls();
     const pipeline = this.#redis.pipeline();
     for (const url of urls) {
       pipeline.hgetall(this.#keys.replica(url)).zcount(this.#keys.slots(url), now, '+inf');
@@ -297,13 +304,14 @@ export class ReplicaRegistry {
     );
   }
 
-  async #urls(): Promise<string[]> {
-    return (await this.#recent()).toSorted();
-  }
-
-  /** Returns the addresses of known replicas. The one that was announced last comes last. */
-  async #recent(): Promise<string[]> {
-    return await this.#redis.zrangebyscore(this.#keys.replicas, this.#now() - forgottenAfterMs, '+inf');
+  /** Returns the URLs of all known replicas, sorted. */
+  async urls(): Promise<string[]> {
+    const recent = await this.#redis.zrangebyscore(
+      this.#keys.replicas,
+      this.#now() - forgottenAfterMs,
+      '+inf',
+    );
+    return recent.toSorted();
   }
 }
 

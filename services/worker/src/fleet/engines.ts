@@ -7,7 +7,7 @@ import type { Replica } from './discovery.js';
 import { identityOf } from './report.js';
 
 interface EnginesOptions {
-  readonly registry: Pick<ReplicaRegistry, 'withoutEngine' | 'setEngine'>;
+  readonly registry: Pick<ReplicaRegistry, 'engineLeftMs' | 'setEngine'>;
   readonly discovery: { replicas(): readonly Replica[] };
   readonly dispatcher: Dispatcher;
   readonly logger: Logger;
@@ -16,6 +16,8 @@ interface EnginesOptions {
 /** While the engine of a replica is unknown, jobs may wait for it. */
 const soonMs = 1_000;
 const everyMs = 5_000;
+/** Milliseconds for which a recorded engine must still be valid, so that no worker asks. The leader records it more often. */
+const enoughMs = 60_000;
 
 /**
  * Asks the replicas of this worker for their engine where no worker has asked lately. Jobs of tenants wait until it is known. The leader's health checks
@@ -24,6 +26,8 @@ const everyMs = 5_000;
 export class Engines implements Component {
   readonly name = 'engines';
   readonly #options: EnginesOptions;
+  /** When the recorded engine of each replica expires, by the monotonic clock of this process, in milliseconds. */
+  #validUntil = new Map<string, number>();
 
   constructor(options: EnginesOptions) {
     this.#options = options;
@@ -45,10 +49,16 @@ export class Engines implements Component {
   /** Returns whether the engine of every replica is known now. */
   async #ask(): Promise<boolean> {
     const { registry, discovery, dispatcher } = this.#options;
-    const replicas = discovery.replicas();
-    const urls = await registry.withoutEngine(replicas.map(({ url }) => url));
+    const urls = discovery.replicas().map(({ url }) => url);
+    const now = performance.now();
+    this.#validUntil = new Map(urls.map((url) => [url, this.#validUntil.get(url) ?? now]));
+    const due = urls.filter((url) => (this.#validUntil.get(url) ?? now) < now + enoughMs);
+    for (const [at, left] of (await registry.engineLeftMs(due)).entries()) {
+      this.#validUntil.set(due[at] as string, now + left);
+    }
+    const unknown = due.filter((url) => (this.#validUntil.get(url) ?? now) < now + enoughMs);
     const known = await Promise.all(
-      urls.map(async (url) => {
+      unknown.map(async (url) => {
         const identity = await identityOf(url, dispatcher);
         if (identity) {
           const { engine, features, instance } = identity;
@@ -58,6 +68,6 @@ export class Engines implements Component {
       }),
     );
     // A name may have no address yet.
-    return replicas.length > 0 && known.every(Boolean);
+    return urls.length > 0 && known.every(Boolean);
   }
 }
