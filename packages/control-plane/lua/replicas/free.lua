@@ -10,7 +10,7 @@
 -- `fault`: the replica was unreachable, closed the connection early or sent an invalid answer. After three faults in a row its circuit opens for two seconds, doubled
 --   each time up to a minute. A failed probe opens it again at once.
 -- `broken`: the replica answered that its engine is dead. Its circuit opens at once.
--- `draining`: the replica takes no more builds, which is not a fault. It gets no build until its next health check.
+-- `draining`: the replica takes no more builds, which is not a fault. It gets no build for five seconds, and for as long as its health checks find that it drains.
 -- `none`: the call says nothing about the replica (Slipway stopped the build).
 local key, taken, outcome = keys.replica(args.url), args.taken, args.outcome
 redis.call('ZREM', keys.slots(args.url), args.lease)
@@ -59,7 +59,11 @@ if outcome == 'busy' then
 end
 
 if outcome == 'draining' then
-  redis.call('HSET', key, 'readiness', 'draining', 'readiness_reason', '', 'readiness_until', now + 15000)
+  -- The next health check records what the replica reports by then. A report that it drains stays valid for longer.
+  local known = redis.call('HMGET', key, 'readiness', 'readiness_until')
+  if known[1] ~= 'draining' or tonumber(known[2] or '0') < now + 5000 then
+    redis.call('HSET', key, 'readiness', 'draining', 'readiness_reason', '', 'readiness_until', now + 5000)
+  end
   return ''
 end
 

@@ -23,7 +23,7 @@ interface HealthOptions {
   readonly atOnce?: number;
 }
 
-/** What the leader found out about a replica, and what it recorded. */
+/** The memory of the leader about a replica between its checks. */
 interface Checked {
   isRunning: boolean;
   failures: number;
