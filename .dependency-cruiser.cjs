@@ -87,12 +87,18 @@ module.exports = {
       },
     },
     only('simulator-imports', '^packages/simulator/', [...foundations, 'packages/local']),
-    only('e2e-and-bench-drive-from-outside', '^(e2e|bench)/', [
-      'packages/client',
+    only(
+      'e2e-and-bench-drive-from-outside',
+      '^(e2e|bench)/',
+      ['packages/client', 'packages/local', 'packages/simulator', ...foundations, 'packages/control-plane'],
+      '^bench/src/simulation/',
+    ),
+    // The simulation runs the decisions of the worker on its own clock (docs/adr/0024).
+    only('simulation-imports', '^bench/src/simulation/', [
       'packages/local',
-      'packages/simulator',
-      ...foundations,
+      'packages/shared',
       'packages/control-plane',
+      'services/worker/src/decisions',
     ]),
   ],
   options: {

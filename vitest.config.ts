@@ -23,7 +23,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: [`${files}.test.ts`],
+          include: [`${files}.test.ts`, 'bench/src/**/*.test.ts'],
           exclude: [...configDefaults.exclude, `${files}.conformance.test.ts`],
         },
       },

@@ -1,0 +1,129 @@
+import type { Lease, SlotLedger } from '@slipway/control-plane/replicas';
+import { Preferences } from '@slipway/worker/decisions';
+import type { SimulatedFleet } from './fleet.js';
+
+/** A job that a worker holds without a slot. */
+export interface Waiter {
+  readonly leaseId: string;
+  readonly id: string;
+  readonly pool: string;
+  readonly repository: string;
+  readonly home: string | undefined;
+  readonly suspect: boolean;
+  readonly since: number;
+  patienceMs: number;
+  asked: boolean;
+}
+
+/** Milliseconds that an admitted job waits for a slot. The worker has the same. */
+const slotWaitMs = 4_000;
+/** A lease lives as long as its build: the simulation renews none. */
+const leaseMs = 24 * 3_600_000;
+/** Limit of jobs in one call of the ledger. */
+const atOnce = 100;
+
+/**
+ * The jobs that wait for slots, by the rules of the worker's placement. It asks the ledger only for jobs whose answer can be another
+ * than the last one: new jobs, and as many of the others as slots are free.
+ */
+export class WaitingRoom {
+  readonly #ledger: SlotLedger;
+  readonly #fleet: SimulatedFleet;
+  readonly #preferences: Preferences;
+  #waiting: Waiter[] = [];
+
+  constructor({ ledger, fleet }: { ledger: SlotLedger; fleet: SimulatedFleet }) {
+    this.#ledger = ledger;
+    this.#fleet = fleet;
+    this.#preferences = new Preferences(fleet);
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  get ids(): string[] {
+    return this.#waiting.map(({ id }) => id);
+  }
+
+  /** Returns the next time at which the passage of time alone changes something for a waiter. */
+  nextAfter(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { since, patienceMs } of this.#waiting) {
+      for (const at of [since + patienceMs, since + slotWaitMs]) if (at > now && at < next) next = at;
+    }
+    return next;
+  }
+
+  add(waiter: Omit<Waiter, 'patienceMs' | 'asked'>): void {
+    const patienceMs = waiter.home === undefined ? 0 : slotWaitMs;
+    this.#waiting.push({ ...waiter, patienceMs, asked: false });
+  }
+
+  /** Removes and returns the jobs that have waited long enough. */
+  takeTired(now: number): Waiter[] {
+    const tired = this.#waiting.filter(({ since }) => now - since >= slotWaitMs);
+    if (tired.length > 0) this.#waiting = this.#waiting.filter((each) => !tired.includes(each));
+    return tired;
+  }
+
+  /** Takes slots for waiting jobs. Returns the jobs that have one now. */
+  async takeSlots(now: number): Promise<{ readonly waiter: Waiter; readonly lease: Lease }[]> {
+    const found: { waiter: Waiter; lease: Lease }[] = [];
+    for (;;) {
+      const asking = this.#asking(now);
+      const areNew = asking.some(({ asked }) => !asked);
+      const got = asking.length > 0 ? await this.#ask(asking, now) : [];
+      found.push(...got);
+      if (got.length === 0 && !areNew) return found;
+    }
+  }
+
+  #asking(now: number): Waiter[] {
+    const fresh: Waiter[] = [];
+    const others: Waiter[] = [];
+    const free = Math.max(0, this.#fleet.free);
+    for (const waiter of this.#waiting) {
+      if (fresh.length >= atOnce) break;
+      if (!waiter.asked) fresh.push(waiter);
+      else if (others.length < free && this.#mayGet(waiter, now)) others.push(waiter);
+    }
+    return [...others, ...fresh].slice(0, atOnce);
+  }
+
+  #mayGet({ home, since, patienceMs }: Waiter, now: number): boolean {
+    if (now - since >= patienceMs || home === undefined) return true;
+    return !this.#fleet.isFullOnly(home);
+  }
+
+  async #ask(asking: readonly Waiter[], now: number) {
+    const requests = asking.map((waiter) => ({
+      id: waiter.leaseId,
+      preference: this.#preference(waiter),
+      ...{ suspect: waiter.suspect, home: waiter.home, onlyHome: now - waiter.since < waiter.patienceMs },
+    }));
+    const replies = await this.#ledger.acquire(requests, leaseMs);
+    const got: { waiter: Waiter; lease: Lease }[] = [];
+    for (const [at, waiter] of asking.entries()) {
+      const reply = replies[at];
+      if (reply?.lease) got.push({ waiter, lease: reply.lease });
+      else if (now - waiter.since < waiter.patienceMs && !waiter.asked)
+        waiter.patienceMs = reply?.patienceMs ?? 0;
+      waiter.asked = true;
+    }
+    if (got.length > 0) {
+      const served = new Set(got.map(({ waiter }) => waiter));
+      this.#waiting = this.#waiting.filter((waiter) => !served.has(waiter));
+    }
+    for (const { lease } of got) this.#fleet.take(lease.url);
+    return got;
+  }
+
+  #preference(waiter: Waiter): readonly string[] {
+    const order = this.#preferences.of(waiter);
+    const { home } = waiter;
+    return home !== undefined && order.includes(home)
+      ? [home, ...order.filter((url) => url !== home)]
+      : order;
+  }
+}
