@@ -9,9 +9,12 @@
 -- tenant has}.
 local job = job_of(args.id)
 if get(job, 'state') then return reply({ 'exists' }) end
+-- An open batch has reserved bytes for all its jobs.
+local reserved = 0
 if args.batch then
-  local f = redis.call('HMGET', keys.batch(args.batch), 'tenant', 'committed', 'stopped')
+  local f = redis.call('HMGET', keys.batch(args.batch), 'tenant', 'committed', 'stopped', 'reserved')
   if not f[1] or f[2] or f[3] then return reply({ 'closed' }) end
+  reserved = tonumber(f[4] or '0')
 end
 for _, digest in ipairs(args.sources) do
   -- The API found this source, but it was removed since because no record referred to it.
@@ -29,20 +32,15 @@ end
 if missing then return reply({ 'values_missing' }) end
 verify_new({ tenant = tenant, pool = args.pool, func = args.func, references = args.references, batch = args.batch, indexes = args.indexes })
 note_limit(tenant, args.limit)
--- An open batch has reserved bytes for all its jobs.
-local reserved = args.batch and tonumber(redis.call('HGET', keys.batch(args.batch), 'reserved') or '0') or 0
 local taken = math.min(reserved, stored + added)
 if not has_room(tenant, stored + added - taken, 1) then return reply({ 'full', whole(charged(tenant)) }) end
-if taken > 0 then
-  redis.call('HINCRBY', keys.batch(args.batch), 'reserved', whole(-taken))
-  charge(tenant, -taken)
-end
+if taken > 0 then redis.call('HINCRBY', keys.batch(args.batch), 'reserved', whole(-taken)) end
 for hash, value in pairs(given) do
   if string.find(args.shared, hash, 1, true) then put_shared(tenant, hash, value) end
 end
 for _, digest in ipairs(args.sources) do redis.call('ZADD', keys.sourcesUsed, now, digest) end
 create_job(job, { spec = args.spec, secret = args.secret, tenant = tenant, weight = args.weight, class = args.class, expected = args.expected,
   references = args.references, build_key = args.build_key, reuse = args.reuse, batch = args.batch, func = args.func, pool = args.pool, parts = args.parts,
-  trace = args.trace, plan = args.plan, shared = args.shared, stored = stored, indexes = args.indexes })
+  trace = args.trace, plan = args.plan, shared = args.shared, stored = stored, taken = taken, indexes = args.indexes })
 if args.batch then return reply({ 'ok' }) end
 return reply({ 'ok', redis.call('HGETALL', job.key), values_of(tenant, get(job, 'shared')) })

@@ -81,9 +81,19 @@ async function countFitting(options: {
 }
 
 async function readHashes(redis: Redis, names: readonly string[]): Promise<Reply[]> {
-  if (names.length === 0) return [];
+  const [name] = names;
+  if (name === undefined) return [];
+  // A single command costs a third of a pipeline.
+  if (names.length === 1) {
+    return [
+      await redis.hgetall(name).then(
+        (fields): Reply => [null, fields],
+        (error: Error): Reply => [error, undefined],
+      ),
+    ];
+  }
   const pipeline = redis.pipeline();
-  for (const name of names) pipeline.hgetall(name);
+  for (const each of names) pipeline.hgetall(each);
   return (await pipeline.exec()) ?? [];
 }
 

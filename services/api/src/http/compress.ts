@@ -14,7 +14,14 @@ const encodings = ['br', 'gzip', 'deflate'];
  * browser that adds credentials to requests of other pages. The API takes tokens from the header `Authorization` alone, so no such
  * request exists.
  */
-export const compressJson: RequestHandler = compression({
+export const compressJson: RequestHandler = (req, res, next) => {
+  if (req.headers['accept-encoding'] !== undefined) return compress(req, res, next);
+  // Most clients of the API send no such header. For them the middleware would only add this one.
+  res.setHeader('Vary', 'Accept-Encoding');
+  next();
+};
+
+const compress = compression({
   threshold: thresholdBytes,
   // Smaller windows than the default: the compressor of a slow client stays in memory, 128 KiB with gzip.
   ...{ windowBits: 14, memLevel: 7 },

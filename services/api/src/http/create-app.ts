@@ -49,7 +49,10 @@ interface AppOptions {
   readonly logger: Logger;
 }
 
-/** Returns the app of the API: health checks, documents and the dashboard without a token, then the endpoints. */
+/**
+ * Returns the app of the API: the endpoints, then health checks, documents and the dashboard without a token. The endpoints are first, because
+ * each file of the dashboard is a route that every later request is compared with.
+ */
 export function createApp(options: AppOptions): Express {
   const { config, cell, sources, tenants, audit, endpoints, registry, stopping, tracing, logger } = options;
   const { redis, keys } = cell;
@@ -64,9 +67,6 @@ export function createApp(options: AppOptions): Express {
     compressJson,
     measureRequests(registry),
     ...(config.corsOrigins.length === 0 ? [] : [cors({ origins: config.corsOrigins })]),
-    options.health,
-    docsRouter(openApiDocument(endpoints)),
-    ...(site ? [dashboardRouter(site)] : []),
   );
   app.use(
     ['/v1', '/build'],
@@ -87,5 +87,11 @@ export function createApp(options: AppOptions): Express {
     replicated: options.replicated,
     logger,
   });
-  return app.use(notFoundHandler, problemHandler(logger));
+  return app.use(
+    options.health,
+    docsRouter(openApiDocument(endpoints)),
+    ...(site ? [dashboardRouter(site)] : []),
+    notFoundHandler,
+    problemHandler(logger),
+  );
 }

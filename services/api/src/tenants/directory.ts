@@ -63,7 +63,7 @@ const retryMs = 1_000;
 export class Directory implements Component {
   readonly name = 'directory';
   readonly #options: DirectoryOptions;
-  readonly #apiTokenHash: string;
+  readonly #apiTokenHash: Buffer;
   readonly #tokens = new LRUCache<string, TokenRecord>({ max: 10_000, ttl: believedMs });
   /** A separate cache, so that wrong tokens evict no right ones. */
   readonly #unknownTokens = new LRUCache<string, true>({ max: 10_000, ttl: believedMs });
@@ -79,13 +79,13 @@ export class Directory implements Component {
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
-    this.#apiTokenHash = tokenHash(options.apiToken.reveal());
+    this.#apiTokenHash = Buffer.from(tokenHash(options.apiToken.reveal()));
   }
 
   /** Returns the principal of a token; undefined if the token is unknown or expired, or its tenant was removed. */
   async principal(text: string): Promise<Principal | undefined> {
     const hash = tokenHash(text);
-    if (timingSafeEqual(Buffer.from(hash), Buffer.from(this.#apiTokenHash))) {
+    if (timingSafeEqual(Buffer.from(hash), this.#apiTokenHash)) {
       const account = await this.account(defaultTenantName);
       return account && { account, scopes: ['admin'], token: apiTokenId };
     }

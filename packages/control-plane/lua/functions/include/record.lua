@@ -1,21 +1,30 @@
 --- @include "stored/include/values"
 
+local sized_fields = { 'spec', 'shared', 'built_spec', 'built_shared', 'built_result', 'built_base_images' }
+
 -- Sets fields of the record of a function. Updates its charge and the values that it holds.
-local function set_function(tenant, name, ...)
+local function set_function(tenant, name, given)
   local key = keys.functionRecord(tenant, name)
   local before = redis.call('HMGET', key, 'stored', 'shared', 'built_shared')
-  redis.call('HSET', key, ...)
-  local after = redis.call('HMGET', key, 'shared', 'built_shared')
-  hold_shared(tenant, after[1])
-  hold_shared(tenant, after[2])
-  drop_shared(tenant, before[2])
-  drop_shared(tenant, before[3])
-  -- Older versions read records that list no values.
-  local lists = (after[1] or '') .. (after[2] or '')
-  redis.call('HSET', key, 'schema', lists == '' and 1 or constants.function_schema)
-  local bytes = 700 + 2 * #name
-  for _, field in ipairs({ 'spec', 'shared', 'built_spec', 'built_shared', 'built_result', 'built_base_images' }) do
-    bytes = bytes + redis.call('HSTRLEN', key, field)
+  local lists, changed = '', {}
+  for at, field in ipairs({ 'shared', 'built_shared' }) do
+    local was = before[at + 1] or ''
+    local is = given[field] or was
+    lists = lists .. is
+    if is ~= was then changed[#changed + 1] = { is, was } end
   end
-  grow(key, tenant, bytes - tonumber(before[1] or '0'))
+  for _, list in ipairs(changed) do hold_shared(tenant, list[1]) end
+  for _, list in ipairs(changed) do drop_shared(tenant, list[2]) end
+  local bytes = 700 + 2 * #name
+  for _, field in ipairs(sized_fields) do
+    bytes = bytes + (given[field] and #given[field] or redis.call('HSTRLEN', key, field))
+  end
+  -- Older versions read records that list no values.
+  local fields = { 'schema', lists == '' and 1 or constants.function_schema, 'stored', whole(bytes) }
+  for field, value in pairs(given) do
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+  redis.call('HSET', key, unpack(fields))
+  charge(tenant, bytes - tonumber(before[1] or '0'))
 end

@@ -29,31 +29,41 @@ create_job = function(job, a)
   local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. class) or '0')
   local last = tonumber(redis.call('HGET', fairness, 'last:' .. class .. ':' .. tenant) or '0')
   local image_in_tenant = tenant .. '/' .. (pushes_to or '')
-  -- Older versions read records that list no values.
-  redis.call('HSET', job.key, 'schema', a.shared == '' and 1 or constants.job_schema, 'spec', a.spec, 'tenant', tenant, 'pool', pool, 'band', class,
-    'expected', expected, 'build_key', build_key, 'flight', image_in_tenant, 'stored', whole(a.stored), 'created_at', whole(now), 'queued_at', whole(now),
-    'attempt', 0, 'spent', 0, 'lost', 0)
-  charge(tenant, a.stored)
-  if a.shared ~= '' then
-    redis.call('HSET', job.key, 'shared', a.shared)
-    hold_shared(tenant, a.shared)
+  -- The record is written once. These fields never change.
+  job.fixed = {
+    -- Older versions read records that list no values.
+    schema = a.shared == '' and '1' or tostring(constants.job_schema),
+    tenant = tenant, pool = pool, band = whole(class), expected = expected, build_key = build_key, flight = image_in_tenant, ['function'] = func, part_of = a.part_of,
+    parts = a.parts, pushes_to = pushes_to, references = #references > 1 and table.concat(references, ' ', 2) or nil, batch = batch,
+    -- This matches only a key of the spec itself: inside strings JSON escapes quotation marks.
+    callback = not string.find(a.spec, '"callback":{', 1, true) and not string.find(a.shared, 'callback=', 1, true) and '0' or nil,
+  }
+  local fields = { 'spec', a.spec, 'stored', whole(a.stored), 'created_at', whole(now), 'queued_at', whole(now), 'attempt', 0, 'spent', 0, 'lost', 0, 'version', 1 }
+  local function set(field, value)
+    if value then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    end
   end
-  if a.secret then redis.call('HSET', job.key, 'sealed_callback_secret', a.secret) end
-  if a.parts then redis.call('HSET', job.key, 'parts', a.parts, 'plan', a.plan, 'weight', weight, 'manner', reuse) end
-  if func then redis.call('HSET', job.key, 'function', func) end
-  -- This matches only a key of the spec itself: inside strings JSON escapes quotation marks.
-  if not string.find(a.spec, '"callback":{', 1, true) and not string.find(a.shared, 'callback=', 1, true) then redis.call('HSET', job.key, 'callback', 0) end
-  if a.trace then redis.call('HSET', job.key, 'trace', a.trace) end
-  if a.part_of then redis.call('HSET', job.key, 'part_of', a.part_of) end
-  if pushes_to then redis.call('HSET', job.key, 'pushes_to', pushes_to) end
-  if #references > 1 then redis.call('HSET', job.key, 'references', table.concat(references, ' ', 2)) end
+  set('shared', a.shared ~= '' and a.shared)
+  set('sealed_callback_secret', a.secret)
+  set('plan', a.parts and a.plan)
+  set('weight', a.parts and weight)
+  set('manner', a.parts and reuse)
+  set('trace', a.trace)
+  local function write(state, tag, priority)
+    job.fixed.tag = string.format('%.17g', tag)
+    for field, value in pairs(job.fixed) do set(field, value) end
+    set('state', state)
+    set('priority', priority)
+    redis.call('HSET', job.key, unpack(fields))
+  end
+  charge(tenant, a.stored - (a.taken or 0))
+  hold_shared(tenant, a.shared)
   for _, index in ipairs(a.indexes) do redis.call('ZADD', keys.index(index), 0, job.id) end
-  if batch then
-    redis.call('HSET', job.key, 'batch', batch)
-    redis.call('ZADD', keys.index('batch:' .. batch), 0, job.id)
-  end
+  if batch then redis.call('ZADD', keys.index('batch:' .. batch), 0, job.id) end
   if func then
-    set_function(tenant, func, 'spec', a.spec, 'shared', a.shared, 'job', job.id, 'updated_at', whole(now))
+    set_function(tenant, func, { spec = a.spec, shared = a.shared, job = job.id, updated_at = whole(now) })
     redis.call('ZADD', keys.functions(tenant), 0, func)
   end
 
@@ -65,10 +75,12 @@ create_job = function(job, a)
         for _, key in ipairs(newest_keys(references)) do redis.call('SET', key, job.id, 'EX', 2592000) end
         redis.call('HSET', keys.built(image_in_tenant), 'job', job.id)
       end
-      redis.call('HSET', job.key, 'priority', 1, 'tag', 0, 'result', built[2], 'finished_at', whole(now))
+      set('result', built[2])
+      set('finished_at', whole(now))
+      write('succeeded', 0, 1)
       grow(job.key, tenant, #built[2])
       remember_function(job, built[2], built[4])
-      change(job, false, 'succeeded', 'job.succeeded')
+      publish(job, false, 'succeeded', 'job.succeeded', 1)
       return part_ended(job, 'succeeded')
     end
   end
@@ -81,22 +93,24 @@ create_job = function(job, a)
   end
   local tag = virtual + share * (last - virtual)
   local priority = 1 + class * 699050 + math.min(699049, math.floor(tag * 4))
-  redis.call('HSET', job.key, 'tag', tag, 'priority', priority)
   if pushes_to and reuse ~= 'force' then
     local in_progress = redis.call('HMGET', keys.buildInProgress(image_in_tenant), 'job', 'key')
     if in_progress[2] == build_key and not get(job_of(in_progress[1]), 'cancel_requested') then
-      park(job, waits_for.identical_job)
-      redis.call('HSET', job.key, 'shares', in_progress[1])
+      set('parked', waits_for.identical_job)
+      set('shares', in_progress[1])
+      write('queued', tag, priority)
       redis.call('SADD', keys.identicalJobs(in_progress[1]), job.id)
-      return change(job, false, 'queued', 'job.queued')
+      return publish(job, false, 'queued', 'job.queued', 1)
     end
   end
   if pushes_to then redis.call('HSET', keys.buildInProgress(image_in_tenant), 'job', job.id, 'key', build_key) end
+  set('parked', batch and waits_for.batch)
+  write('queued', tag, priority)
   if batch then
-    park_for_batch(job, batch_of(job), priority)
+    redis.call('ZADD', keys.batchParked(batch), priority, job.id)
   elseif not a.parts then
     enqueue(job)
   end
-  change(job, false, 'queued', 'job.queued')
+  publish(job, false, 'queued', 'job.queued', 1)
   if not batch and a.parts then release(job) end
 end

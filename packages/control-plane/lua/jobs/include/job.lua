@@ -40,6 +40,8 @@ local function batch_of(job)
   return batch and { id = batch, key = keys.batch(batch), events = keys.batchEvents(batch), parked_jobs = keys.batchParked(batch) }
 end
 
+local function is_ended(state) return state == 'succeeded' or state == 'failed' or state == 'canceled' end
+
 -- Ends the batch when it is committed and every job has ended.
 local function end_batch_if_done(batch)
   local f = redis.call('HMGET', batch.key, 'total', 'succeeded', 'failed', 'canceled', 'committed', 'finished_at')
@@ -65,10 +67,9 @@ local function stop_batch(batch, why)
   redis.call('ZADD', keys.stoppingBatches, now, batch.id)
 end
 
-local function change(job, from, to, type)
-  local version = redis.call('HINCRBY', job.key, 'version', 1)
+-- Moves the job between the indexes of its states, and publishes its change. `from` is false for a new job. The record has the state and the version.
+local function publish(job, from, to, type, version)
   local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', whole(now) }
-  redis.call('HSET', job.key, 'state', to)
   if from ~= to then
     if from then redis.call('ZREM', keys.index('state:' .. from), job.id) end
     redis.call('ZADD', keys.index('state:' .. to), 0, job.id)
@@ -100,7 +101,13 @@ local function change(job, from, to, type)
     redis.call('XADD', batch.events, 'MAXLEN', '~', 100000, '*', unpack(fields))
   end
   redis.call('XADD', keys.events, '*', unpack(fields))
-  if batch then end_batch_if_done(batch) end
+  if batch and is_ended(to) then end_batch_if_done(batch) end
+end
+
+local function change(job, from, to, type)
+  local version = redis.call('HINCRBY', job.key, 'version', 1)
+  redis.call('HSET', job.key, 'state', to)
+  publish(job, from, to, type, version)
 end
 
 local function words_of(text)
@@ -151,5 +158,3 @@ end
 
 -- Returns the key that names the job which builds the image of this job now.
 local function build_in_progress_key(job) return keys.buildInProgress(get(job, 'flight') or '') end
-
-local function is_ended(state) return state == 'succeeded' or state == 'failed' or state == 'canceled' end

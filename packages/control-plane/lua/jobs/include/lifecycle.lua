@@ -18,8 +18,8 @@ local function remember_function(job, body, base_images)
   local func = name and keys.functionRecord(get(job, 'tenant'), name)
   if not func or redis.call('EXISTS', func) == 0 then return end
   local f = redis.call('HMGET', job.key, 'tenant', 'spec', 'shared')
-  set_function(f[1], name, 'built_job', job.id, 'built_at', whole(now), 'built_result', body, 'built_spec', f[2], 'built_shared', values_of_spec(f[3]))
-  if base_images then set_function(f[1], name, 'built_base_images', base_images) end
+  set_function(f[1], name, { built_job = job.id, built_at = whole(now), built_result = body, built_spec = f[2], built_shared = values_of_spec(f[3]),
+    built_base_images = base_images or nil })
 end
 
 --- @include "jobs/include/parked"
