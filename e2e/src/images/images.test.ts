@@ -16,7 +16,7 @@ import { canUse } from '../engines.js';
 import { type Container, startContainer } from './container.js';
 import { createImageBuilder } from './image-builder.js';
 import { type ImageConfig, pullImage } from './pulled-image.js';
-import { npmConfig, pushBuildkitImage, pushGoImage, pushNodeImage } from './stand-ins.js';
+import { npmConfig, pushGoImage, pushNodeImage } from './stand-ins.js';
 
 const targets = ['api', 'worker', 'builder'] as const;
 type Target = (typeof targets)[number];
@@ -56,13 +56,11 @@ describe.runIf(canUse('buildkit') && canUseCompose)('the images', () => {
     const builder = createImageBuilder({ address: buildkitd.address });
     const args = {
       NODE_IMAGE: `${registry.host}/stand-in/node:1`,
-      BUILDKIT_IMAGE: `${registry.host}/stand-in/buildkit:1`,
       GO_IMAGE: `${registry.host}/stand-in/go:1`,
     };
     for (const name of ['node', 'buildkit', 'secrets']) await mkdir(join(folder, name));
     await pushNodeImage({ builder, folder: join(folder, 'node'), image: args.NODE_IMAGE });
     await pushGoImage({ builder, folder: join(folder, 'go'), image: args.GO_IMAGE });
-    await pushBuildkitImage({ builder, folder: join(folder, 'buildkit'), image: args.BUILDKIT_IMAGE });
     const npmrc = join(folder, 'npmrc');
     await writeFile(npmrc, await npmConfig());
     for (const target of targets) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startBuildkitd, startRegistry } from '@slipway/local';
 import { root } from '../compose/model.js';
 import { createImageBuilder, type ImageBuilder } from './image-builder.js';
-import { npmConfig, pushBuildkitImage, pushGoImage, pushNodeImage } from './stand-ins.js';
+import { npmConfig, pushGoImage, pushNodeImage } from './stand-ins.js';
 
 /** Builds images of this repository over stand-ins for their bases. */
 export interface OwnImages {
@@ -37,7 +37,6 @@ export async function withOwnImages(
     const builder = createImageBuilder({ address: buildkitd.address });
     const args = {
       NODE_IMAGE: `${registry.host}/stand-in/node:1`,
-      BUILDKIT_IMAGE: `${registry.host}/stand-in/buildkit:1`,
       GO_IMAGE: `${registry.host}/stand-in/go:1`,
     };
     const part = async (name: string) => {
@@ -47,7 +46,6 @@ export async function withOwnImages(
     };
     await pushNodeImage({ builder, folder: await part('node'), image: args.NODE_IMAGE });
     await pushGoImage({ builder, folder: await part('go'), image: args.GO_IMAGE });
-    await pushBuildkitImage({ builder, folder: await part('buildkit'), image: args.BUILDKIT_IMAGE });
     const npmrc = join(temporary, 'npmrc');
     await writeFile(npmrc, await npmConfig());
     await work({

@@ -51,13 +51,6 @@ export async function pushNodeImage({ builder, folder, image }: StandInOptions):
   await builder.build({ context: folder, image });
 }
 
-/** Pushes an image with only buildctl, at its path in the BuildKit images. */
-export async function pushBuildkitImage({ builder, folder, image }: StandInOptions): Promise<void> {
-  await cp(requireTool('buildctl'), join(folder, 'buildctl'));
-  await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY buildctl /usr/bin/buildctl\n');
-  await builder.build({ context: folder, image });
-}
-
 /** A script in place of `go install path@version…`. It writes programs with the right names that do nothing. */
 const fakeGo = `#!/bin/sh
 set -e

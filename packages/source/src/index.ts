@@ -7,6 +7,7 @@ export { layersOf } from './context/layers.js';
 export { createSourceReader, createSourceStore, listSources, removeSources } from './create-source-store.js';
 export { describeSource } from './describe.js';
 export { checkIgnoreFile, ignoreFileNames, readIgnoreRules } from './ignore/ignore-file.js';
+export { type ContextSelection, selectPaths } from './ignore/select.js';
 export { walkContext } from './ignore/walk.js';
 export { packFiles } from './inline.js';
 export { checkLinkTarget, hardLinkTarget, readLinkTarget } from './link-target.js';

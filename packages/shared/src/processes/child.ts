@@ -10,8 +10,6 @@ export interface ChildOptions {
   readonly cwd?: string;
   /** Text for its standard input. Without it, the standard input is empty. */
   readonly input?: string;
-  /** Open files that the child gets as its descriptors 3, 4 and so on. */
-  readonly descriptors?: readonly number[];
   /** Limit of the address space of the child and of each of its own children. Systems without limits ignore it. */
   readonly memoryBytes?: number | undefined;
   readonly onStdout?: (chunk: Buffer) => void;
@@ -222,22 +220,14 @@ class Child implements RunningChild {
   }
 }
 
-function spawnIn({
-  command,
-  args = [],
-  memoryBytes,
-  input,
-  descriptors = [],
-  env,
-  cwd,
-}: ChildOptions): ChildProcess {
+function spawnIn({ command, args = [], memoryBytes, input, env, cwd }: ChildOptions): ChildProcess {
   const [program, given] =
     memoryBytes === undefined
       ? [command, args]
       : ['/bin/sh', ['-c', limited, String(Math.floor(memoryBytes / 1024)), command, ...args]];
   return spawn(program, given, {
     detached: true,
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...descriptors],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     env,
     ...(cwd !== undefined && { cwd }),
   });

@@ -59,6 +59,11 @@ export class IgnoreRules implements StepCounter {
       : exceptions.map((text) => `${text}/`);
   }
 
+  /** The patterns in their order, exceptions with their `!`. */
+  get texts(): readonly string[] {
+    return this.#patterns.map(({ text, isException }) => (isException ? `!${text}` : text));
+  }
+
   /** Returns the number of comparisons so far. */
   get steps(): number {
     return this.#steps;
@@ -138,6 +143,27 @@ export function parseIgnoreFile({ content, name }: IgnoreFile): IgnoreRules {
     if (states > ignoreLimits.states) throw refuse('holds patterns that repeat too much');
   }
   return new IgnoreRules({ patterns, name });
+}
+
+interface PatternList {
+  readonly patterns: readonly string[];
+  /** The name of the list in errors. */
+  readonly name: string;
+}
+
+/** Returns the rules of patterns that were read already, as moby's matcher takes them. Throws an Error for a pattern that cannot be read. */
+export function rulesOf({ patterns, name }: PatternList): IgnoreRules {
+  const read = patterns
+    .map(trimSpace)
+    .filter((text) => text !== '')
+    .map(cleanPath);
+  return new IgnoreRules({
+    name,
+    patterns: read.map((text) => {
+      const isException = text.startsWith('!');
+      return new IgnorePattern({ text: isException ? text.slice(1) : text, isException });
+    }),
+  });
 }
 
 /** Returns the pattern of a line, with `!`, as moby's reader and matcher derive it. */

@@ -16,7 +16,7 @@ interface WalkOptions {
 }
 
 /** Steps of about 20 ms. The walk then yields to other work of the process. */
-const stepsAtOnce = 4_000_000;
+export const stepsAtOnce = 4_000_000;
 
 const slash = Buffer.from('/');
 

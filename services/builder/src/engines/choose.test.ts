@@ -36,12 +36,9 @@ const choose = ({ settings = {}, ...options }: Partial<EngineOptions> & { readon
 
 test('with no engine at all, it says what to install', async () => {
   const childEnv = { PATH: join(folder.path, 'empty') };
-  await expect(choose({ childEnv })).rejects.toThrow(/no build engine: .*buildctl.*buildah.*install/s);
-});
-
-test('a client that is too old is refused', async () => {
-  const childEnv = await programSaying('buildctl', 'buildctl github.com/moby/buildkit v0.12.3 abc');
-  await expect(choose({ engine: 'buildkit', childEnv })).rejects.toThrow('v0.12.3 abc is older than 0.31.1');
+  await expect(choose({ childEnv })).rejects.toThrow(
+    /no build engine: BuildKit does not answer: .*start a buildkitd.*install buildah/s,
+  );
 });
 
 describe('a builder that takes build secrets', () => {
@@ -51,23 +48,19 @@ describe('a builder that takes build secrets', () => {
     ['tcp://127.0.0.1:1234', true, []],
     ['unix:///run/buildkit/buildkitd.sock', true, []],
   ])('warns if they cross a network: %s, secrets: %s', async (address, takesSecrets, warnings) => {
-    const childEnv = await programSaying('buildctl', 'buildctl github.com/moby/buildkit v0.31.1 abc');
     const settings = { BUILDKIT_HOST: address };
-    const engine = await choose({ engine: 'buildkit', childEnv, settings, takesSecrets });
+    const engine = await choose({ engine: 'buildkit', settings, takesSecrets });
     expect(engine.warnings).toEqual(warnings);
   });
 });
 
-/** Returns an environment whose PATH begins with a program that prints a version and does nothing else. */
-async function programSaying(
-  program: 'buildctl' | 'buildah',
-  version: string,
-): Promise<Record<string, string>> {
+/** Returns an environment whose PATH begins with a buildah that prints a version and does nothing else. */
+async function buildahSaying(version: string): Promise<Record<string, string>> {
   const bin = await mkdtemp(join(folder.path, 'bin-'));
   const store = `${folder.path}\noverlay`;
   const script = `#!/bin/sh\ncase "$*" in *--version*) echo '${version}';; *info*) echo '${store}';; esac\n`;
-  await writeFile(join(bin, program), script);
-  await chmod(join(bin, program), 0o755);
+  await writeFile(join(bin, 'buildah'), script);
+  await chmod(join(bin, 'buildah'), 0o755);
   return { PATH: `${bin}:/usr/bin:/bin` };
 }
 
@@ -78,7 +71,7 @@ describe('a buildah without the fixes that keep a Dockerfile away from the machi
     'buildah version 1.38.1-rc1 (image-spec 1.1.0)',
     'no version at all',
   ])('stops the start: %s', async (said) => {
-    const childEnv = await programSaying('buildah', said);
+    const childEnv = await buildahSaying(said);
     for (const engine of ['buildah', 'auto'] as const) {
       const settings = { BUILDAH_TRUSTED_SOURCES: 'false' };
       await expect(choose({ engine, childEnv, settings })).rejects.toThrow(
@@ -94,7 +87,7 @@ describe('a buildah without the fixes that keep a Dockerfile away from the machi
     'buildah version 1.42.0-dev (image-spec 1.1.1)',
     'buildah version 2.0.0',
   ])('is none with %s', async (said) => {
-    const childEnv = await programSaying('buildah', said);
+    const childEnv = await buildahSaying(said);
     const settings = { BUILDAH_TRUSTED_SOURCES: 'false' };
     const engine = await choose({ engine: 'buildah', childEnv, settings });
     expect(engine.warnings).toEqual([]);

@@ -64,7 +64,7 @@ test('an engine with builds in hand is dead after three failed checks in a row, 
 
 test('checks at the same time are one, and what an engine throws without a code has one', async () => {
   const { state, watch } = watched();
-  state.fault = new Error('spawn buildctl ENOENT');
+  state.fault = new Error('spawn buildah ENOENT');
   await Promise.all([watch.check(), watch.check(), watch.suspect()]);
   expect(state.checks).toBe(1);
   expect(watch.fault).toMatchObject({ code: 'engine_unreachable' });

@@ -206,7 +206,8 @@ describe('health and metrics', () => {
 
   test('a builder whose engine works is not dead because of a build that says so', async () => {
     const { url, engine } = await startScripted();
-    engine.onBuild = ({ fail }) => fail(new SlipwayError('builder_lost', 'buildctl was ended by SIGKILL.'));
+    engine.onBuild = ({ fail }) =>
+      fail(new SlipwayError('builder_lost', 'The connection to BuildKit broke.'));
     await (await postBuild({ url, body })).text();
     expect((await fetch(`${url}/ready`)).status).toBe(200);
   });

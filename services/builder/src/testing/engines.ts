@@ -33,7 +33,7 @@ const testedEngines: Readonly<Record<EngineName, TestedEngine>> = {
   buildkit: {
     tools: ['buildctl', 'buildkitd', 'runc', 'busybox', 'docker-registry'],
     advice:
-      'apt-get install runc busybox-static docker-registry, and put buildctl and buildkitd of https://github.com/moby/buildkit/releases on PATH or in .cache/bin',
+      'apt-get install runc busybox-static docker-registry, and put buildkitd and buildctl of https://github.com/moby/buildkit/releases on PATH or in .cache/bin',
     start: async (options) => {
       const daemon = await startBuildkitd(options);
       return { settings: { BUILDKIT_HOST: daemon.address }, daemon };
@@ -100,6 +100,8 @@ export interface OpenedEngine {
     /** In place of what finds the engines' tools. */
     childEnv?: Readonly<Record<string, string>>;
     credentialHelperEnv?: readonly string[];
+    /** In place of those that reach the engine's own daemon. */
+    settings?: Readonly<Record<string, string>>;
   }): Promise<BuildEngine>;
   /** Settings of the service's environment that select this engine. */
   readonly settings: Readonly<Record<string, string>>;
@@ -126,7 +128,11 @@ export async function openEngine({
     mirrors,
     noProcessSandbox,
   });
-  const open = ({ sbomScanner, ...changed }: Partial<typeof options>) => {
+  const open = ({
+    sbomScanner,
+    settings: others = {},
+    ...changed
+  }: Parameters<OpenedEngine['reopen']>[0]) => {
     const scanner = sbomScanner ?? options.sbomScanner;
     return chooseEngine({
       dockerConfig: join(dir, 'no-credentials'),
@@ -135,7 +141,12 @@ export async function openEngine({
       ...options,
       ...changed,
       ...engineConfig(
-        new Fields({ ENGINE: name, ...settings, ...(scanner && { BUILDER_SBOM_SCANNER: scanner }) }),
+        new Fields({
+          ENGINE: name,
+          ...settings,
+          ...others,
+          ...(scanner && { BUILDER_SBOM_SCANNER: scanner }),
+        }),
       ),
       configDir: dir,
       killGraceMs: 500,

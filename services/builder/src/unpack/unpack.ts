@@ -1,5 +1,5 @@
-import { constants, createReadStream } from 'node:fs';
-import { chmod, copyFile, lutimes, mkdir, symlink, utimes } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, copyFile, lutimes, mkdir, open, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { SlipwayError } from '@slipway/shared/errors';
@@ -28,6 +28,7 @@ export interface UnpackedPayload {
 
 /** Beside the context there are few entries; a payload with many is not what it says. */
 const entriesBeside = 100;
+const chunkBytes = 256 * 1024;
 
 /**
  * Unpacks a build payload, in constant memory: what is in `context/` to `dir`, with modes 0644 and 0755 and one time. Refuses with the `source_*` codes or `request_invalid`; what has been written
@@ -48,7 +49,7 @@ export async function unpackPayload({
   });
   try {
     const reader = new TarReader({ sink });
-    for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) {
+    for await (const chunk of chunksOf(file)) {
       for (let at = 0; at < chunk.length; ) {
         at = reader.write(chunk, at);
         // Files with large holes: others get their turn.
@@ -63,6 +64,21 @@ export async function unpackPayload({
   if (tree.nodes.size === 0) throw new SlipwayError('source_empty', 'There is nothing in context/.');
   await finish({ dir, tree, copies: sink.copies, modified });
   return { config, secrets, files: tree.nodes.size, bytes: tree.bytes };
+}
+
+/** Yields a file in chunks that share their memory. A stream takes new memory for each, so that its files make garbage as large as they are. */
+async function* chunksOf(file: string): AsyncGenerator<Buffer> {
+  const handle = await open(file);
+  try {
+    const memory = Buffer.allocUnsafeSlow(chunkBytes);
+    for (;;) {
+      const { bytesRead } = await handle.read(memory, 0, memory.length);
+      if (bytesRead === 0) return;
+      yield memory.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 interface FinishOptions {

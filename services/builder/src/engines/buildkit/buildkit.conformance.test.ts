@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { startRegistry, temporaryFolder, unmountIn } from '@slipway/local';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { build, buildRequest, busyboxBase, failure } from '../../testing/build-request.js';
-import { isTested, type OpenedEngine, openEngine, toolEnv } from '../../testing/engines.js';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { build, buildRequest, busyboxBase, failure, output } from '../../testing/build-request.js';
+import { isTested, type OpenedEngine, openEngine } from '../../testing/engines.js';
 import { processesWith } from '../../testing/processes.js';
 import { inRegistry } from '../../testing/registry-content.js';
 
@@ -59,29 +60,59 @@ describe.runIf(isTested('buildkit'))('BuildKit', () => {
     expect(built).toEqual(platforms);
   });
 
+  test('thousands of patterns are taken, and more than BuildKit can send are refused', async () => {
+    const ignoring = (patterns: number, length: number) =>
+      buildRequest({
+        folder: folder.path,
+        registry: registry.host,
+        files: {
+          Dockerfile: `${busyboxBase}COPY . /context\nRUN busybox ls /context\n`,
+          '.dockerignore': Array.from({ length: patterns }, (_unused, at) => `${at}`.padStart(length, 'x'))
+            .concat('ignored', 'ä')
+            .join('\n'),
+          ignored: '',
+          kept: '',
+        },
+      });
+    const { log } = await build(opened.engine, await ignoring(8_000, 10));
+    expect(output(log)).toContain('kept');
+    expect(output(log)).not.toContain('ignored');
+    const refused = await failure(opened.engine, await ignoring(8_000, 100));
+    expect(refused).toMatchObject({ code: 'ignore_file_invalid' });
+  });
+
+  test('a Dockerfile that is too long to be quoted by an error fails with the error of its step', async () => {
+    const comment = `# ${'x'.repeat(1_000)}\n`.repeat(200);
+    const failed = await failure(
+      opened.engine,
+      await request(`${busyboxBase}${comment}RUN busybox sh -c "exit 3"\n`),
+    );
+    expect(failed).toMatchObject({ code: 'build_failed', message: expect.stringContaining('exit code: 3') });
+  });
+
   test('a build that fails while its daemon ends is the fleet’s fault, whatever BuildKit said', async () => {
     const own = await openEngine({
       name: 'buildkit',
       dir: join(folder.path, 'ending'),
       insecureRegistries: [registry.host],
     });
-    const [failed, ended] = [join(folder.path, 'failed'), join(folder.path, 'ended')];
-    const { PATH = '', ...env } = toolEnv();
-    // The real buildctl, which reports the end of a build only when the daemon has ended too.
-    const wrapper = `#!/bin/sh
-PATH=${PATH} buildctl "$@"
-code=$?
-case " $* " in *" build "*) touch ${failed}; until [ -e ${ended} ]; do sleep 0.05; done;; esac
-exit $code
-`;
-    const tools = join(folder.path, 'wrapped');
-    await mkdir(tools);
-    await writeFile(join(tools, 'buildctl'), wrapper, { mode: 0o755 });
-    const engine = await own.reopen({ childEnv: { ...env, PATH: `${tools}:${PATH}` } });
+    // The build has the first connection. The engine opens another one to see whether the daemon still lives.
+    const socket = String(own.settings.BUILDKIT_HOST).slice('unix://'.length);
+    let connections = 0;
+    const between = createServer((client) => {
+      if (++connections > 1) {
+        void own.kill().then(() => client.destroy());
+        return;
+      }
+      const daemon = connect(socket);
+      client.on('error', () => daemon.destroy()).pipe(daemon);
+      daemon.on('error', () => client.destroy()).pipe(client);
+    });
+    onTestFinished(() => void between.close());
+    const address = join(folder.path, 'between.sock');
+    await once(between.listen(address), 'listening');
+    const engine = await own.reopen({ settings: { BUILDKIT_HOST: `unix://${address}` } });
     const running = failure(engine, await request(`${busyboxBase}RUN busybox false\n`));
-    await expect.poll(() => existsSync(failed)).toBe(true);
-    await own.kill();
-    await writeFile(ended, '');
     expect(await running).toMatchObject({
       code: 'builder_lost',
       message: expect.stringContaining('exit code: 1'),

@@ -1,21 +1,20 @@
-import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { errorRow, SlipwayError } from '@slipway/shared/errors';
-import { type ChildExit, LineSplitter, runChild } from '@slipway/shared/processes';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import { folderContext, readIgnoreRules } from '@slipway/source';
-import { MemoryFiles } from '../../secrets/memory.js';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun, EngineContext } from '../engine.js';
-import { engineError } from '../engine-error.js';
-import { FailureText } from '../failure-text.js';
 import { insecureRegistry, registryOf } from '../insecure.js';
 import { foreignPlatforms } from '../platform.js';
-import { buildArguments, sourceDenied, sourcePolicyOf } from './commands.js';
-import { BuildkitProgress } from './progress.js';
+import { Connection } from './protocol/connection.js';
+import { empty, listWorkersResponse } from './protocol/messages.js';
+import { buildSecrets } from './session/build-secrets.js';
+import { ContextListing } from './session/context-listing.js';
+import { registryCredentials } from './session/credentials.js';
+import { fileSync, requireFit } from './session/file-sync.js';
+import { solve } from './solve.js';
+import { solveRequestOf } from './solve-request.js';
 import { isRecentEnough, minimumVersion } from './version.js';
 
-interface BuildkitOptions extends Omit<EngineContext, 'logger' | 'takesSecrets'> {
+interface BuildkitOptions extends Omit<EngineContext, 'takesSecrets'> {
   /** `unix://…` or `tcp://…` of the daemon. */
   readonly address: string;
   /** The image that makes SBOMs; without one there are none. */
@@ -23,50 +22,54 @@ interface BuildkitOptions extends Omit<EngineContext, 'logger' | 'takesSecrets'>
   readonly warnings: readonly string[];
 }
 
-/** A progress event carries a piece of output in base64; longer ones than this are left out of the log. */
-const maxEventBytes = 4 * 1024 * 1024;
 const checkTimeoutMs = 5_000;
-/** Prints `sandbox` or `no-sandbox` for each worker (worker/label/label.go of BuildKit). */
-const processModes =
-  '{{range .}}{{index .Labels "org.mobyproject.buildkit.worker.oci.process-mode"}}{{"\\n"}}{{end}}';
+/** The label of a worker that says `sandbox` or `no-sandbox` (worker/label/label.go of BuildKit). */
+const processModeLabel = 'org.mobyproject.buildkit.worker.oci.process-mode';
+const listWorkers = {
+  path: '/moby.buildkit.v1.Control/ListWorkers',
+  request: empty,
+  response: listWorkersResponse,
+};
 
-/** Builds through `buildctl` on a BuildKit daemon, here or elsewhere. */
+/** Builds on a BuildKit daemon, here or elsewhere, through its gRPC API. */
 export class BuildkitEngine implements BuildEngine {
   readonly name = 'buildkit';
   reported: BuildEngine['reported'];
   readonly loadsFrontends = true;
   readonly warnings: readonly string[];
   readonly #options: BuildkitOptions;
+  #version: string | undefined;
 
   constructor(options: BuildkitOptions) {
     this.warnings = options.warnings;
     this.#options = options;
   }
 
-  /** The version that `buildctl` says. Throws when it is missing or too old; undefined when it says none. */
-  async version(): Promise<string | undefined> {
-    const { exit, output } = await this.#run(['--version']);
-    const text = output.lines().join(' ').trim();
-    if (exit.code !== 0) throw new Error(`buildctl does not run: ${text}`);
-    const recent = isRecentEnough(text);
-    if (recent === false)
-      throw new Error(`${text} is older than ${minimumVersion.join('.')}: install a newer BuildKit`);
-    return recent ? text : undefined;
+  async check(): Promise<void> {
+    const connection = new Connection(this.#options.address);
+    const signal = AbortSignal.timeout(checkTimeoutMs);
+    try {
+      const { workers } = await unlessAborted(connection.call(listWorkers, {}, signal), signal);
+      if (workers.length === 0) throw new Error('it has no worker');
+      this.#takeVersion(workers[0]?.version?.version ?? '');
+      const isOpen = workers.some(({ labels }) => labels[processModeLabel] === 'no-sandbox');
+      this.reported = isOpen ? 'buildkit-no-sandbox' : 'buildkit';
+    } catch (error) {
+      throw new SlipwayError('engine_unreachable', `BuildKit does not answer: ${(error as Error).message}`);
+    } finally {
+      connection.close();
+    }
   }
 
-  async check(): Promise<void> {
-    let failure: string;
-    try {
-      const { exit, output } = await this.#run(['debug', 'workers', '--format', processModes]);
-      if (exit.code === 0) {
-        this.reported = output.lines().includes('no-sandbox') ? 'buildkit-no-sandbox' : 'buildkit';
-        return;
-      }
-      failure = output.message();
-    } catch (error) {
-      failure = (error as Error).message;
-    }
-    throw new SlipwayError('engine_unreachable', `BuildKit does not answer: ${failure}`);
+  /** Throws when the daemon is too old. */
+  #takeVersion(version: string): void {
+    if (version === this.#version) return;
+    const recent = isRecentEnough(version);
+    const oldest = minimumVersion.join('.');
+    if (recent === false) throw new Error(`${version} is older than ${oldest}: install a newer BuildKit`);
+    if (recent === undefined)
+      this.#options.logger.warn(`buildkitd does not report its version; ${oldest} is the oldest supported`);
+    this.#version = version;
   }
 
   /** The daemon lives on: nothing here needs to be let go. */
@@ -108,105 +111,46 @@ export class BuildkitEngine implements BuildEngine {
         'This builder has no BUILDER_SBOM_SCANNER to make an SBOM with.',
       );
     // BuildKit reports some wrong patterns only when it compares them, and without the line.
-    await readIgnoreRules({
+    const { texts } = await readIgnoreRules({
       context: folderContext(request.contextDir),
       dockerfile: request.options.dockerfile,
     });
-    const metadataFile = join(request.scratchDir, 'metadata.json');
-    const policyFile = await writePolicy(request);
-    const said = new FailureText({ prefix: 'error: ' });
-    const printed = new FailureText({ prefix: '' });
-    const progress = new BuildkitProgress({ onLog, onOutput: (line) => printed.add(line) });
-    const events = new LineSplitter({
-      maxBytes: maxEventBytes,
-      onLine: (line) => {
-        if (!progress.take(line)) said.add(line);
-      },
-    });
-    const files = new MemoryFiles();
-    let exit: ChildExit;
+    requireFit(texts);
+    const connection = new Connection(this.#options.address);
     try {
-      for (const secret of request.secrets.values()) files.add(secret.reveal());
-      exit = await this.#spawn({
-        args: buildArguments({ request, metadataFile, policyFile, isInsecure, sbomScanner }),
-        descriptors: files.descriptors,
-        signal,
-        onStderr: (chunk) => events.push(chunk),
+      await unlessAborted(connection.connected(), signal).catch((error: unknown) => {
+        if (signal.aborted) throw error;
+        throw new SlipwayError('engine_unreachable', `BuildKit does not answer: ${(error as Error).message}`);
       });
+      const { dockerConfig, helperEnv, env, killGraceMs } = this.#options;
+      const handlers = {
+        ...fileSync({ folder: request.contextDir, listing: new ContextListing(request.contextDir) }),
+        ...buildSecrets(request.secrets),
+        ...registryCredentials({ dockerConfig, env: { ...helperEnv, ...env }, killGraceMs, signal }),
+      };
+      const digest = await solve({
+        ...{ connection, handlers, signal, onLog },
+        asked: solveRequestOf({ request, isInsecure, sbomScanner }),
+        isForeign: foreignPlatforms(request.platforms).length > 0,
+      });
+      return { digest: request.push ? digest() : undefined };
     } finally {
-      files.close();
+      connection.close();
     }
-    events.end();
-    if (exit.code !== 0) throw failure({ exit, said, printed, request, isPushing: progress.isPushing });
-    return { digest: request.push ? await pushedDigest(metadataFile) : undefined };
-  }
-
-  /** Runs a short command, for its output. */
-  async #run(args: readonly string[]): Promise<{ exit: ChildExit; output: FailureText }> {
-    const output = new FailureText({ prefix: 'error: ' });
-    const lines = new LineSplitter({ maxBytes: 4096, onLine: (line) => output.add(line) });
-    const push = (chunk: Buffer) => lines.push(chunk);
-    const signal = AbortSignal.timeout(checkTimeoutMs);
-    const exit = await this.#spawn({ args, signal, onStdout: push, onStderr: push });
-    lines.end();
-    return { exit, output };
-  }
-
-  #spawn(child: {
-    readonly args: readonly string[];
-    readonly descriptors?: readonly number[];
-    readonly signal: AbortSignal;
-    readonly onStdout?: (chunk: Buffer) => void;
-    readonly onStderr: (chunk: Buffer) => void;
-  }): Promise<ChildExit> {
-    const { address, dockerConfig, configDir, killGraceMs } = this.#options;
-    // buildctl makes the folder where it is missing, which it may not be allowed to.
-    const credentials = existsSync(dockerConfig) ? dockerConfig : configDir;
-    // buildctl runs the credential helpers. Steps run in the daemon and do not see this environment.
-    const env = { ...this.#options.helperEnv, ...this.#options.env, DOCKER_CONFIG: credentials };
-    return runChild({
-      ...child,
-      args: ['--addr', address, ...child.args],
-      command: 'buildctl',
-      env,
-      killGraceMs,
-    });
   }
 }
 
-/** Writes the source policy of a build, where it has one. Returns the path of the file. */
-async function writePolicy({ buildArgs, scratchDir }: BuildRequest): Promise<string | undefined> {
-  const policy = sourcePolicyOf(buildArgs);
-  if (policy === undefined) return undefined;
-  const file = join(scratchDir, 'source-policy.json');
-  await writeFile(file, policy);
-  return file;
-}
-
-interface FailureOptions {
-  readonly exit: ChildExit;
-  readonly said: FailureText;
-  readonly printed: FailureText;
-  readonly request: BuildRequest;
-  readonly isPushing: boolean;
-}
-
-function failure({ exit, said, printed, request, isPushing }: FailureOptions): SlipwayError {
-  if (exit.signal !== null) return new SlipwayError('builder_lost', `buildctl was ended by ${exit.signal}.`);
-  const denied = sourceDenied(said.message());
-  if (denied) return denied;
-  return engineError({
-    message: said.message(),
-    stage: isPushing ? 'push' : 'build',
-    output: printed.lines(),
-    foreignPlatform: foreignPlatforms(request.platforms).length > 0,
+/** Rejects with the signal's reason as soon as it is aborted. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort);
   });
-}
-
-async function pushedDigest(metadataFile: string): Promise<string> {
-  const metadata: unknown = JSON.parse(await readFile(metadataFile, 'utf8'));
-  const digest = (metadata as Record<string, unknown>)['containerimage.digest'];
-  if (typeof digest !== 'string')
-    throw new SlipwayError('builder_protocol', 'BuildKit named no digest of the image.');
-  return digest;
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

@@ -2,12 +2,11 @@ import { parseImageReference } from '@slipway/shared/contracts';
 import { isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import type { ConfiguredEngine, EngineDefinition } from '../engine.js';
 import { BuildkitEngine } from './buildkit.js';
-import { minimumVersion } from './version.js';
 
 /** BuildKit: isolated builds by a daemon, here or elsewhere. */
 export const buildkit: EngineDefinition = {
   advice:
-    'start a buildkitd and install buildctl (https://github.com/moby/buildkit/releases), with BUILDKIT_HOST naming its address',
+    'start a buildkitd (https://github.com/moby/buildkit/releases), with BUILDKIT_HOST naming its address',
   hasDaemon: true,
   configure(fields): ConfiguredEngine {
     const address =
@@ -27,13 +26,7 @@ export const buildkit: EngineDefinition = {
           takesSecrets && crossesNetwork(address)
             ? ['build secrets go to BuildKit over a network connection that is not encrypted']
             : [];
-        const engine = new BuildkitEngine({ ...context, address, sbomScanner, warnings });
-        const version = await engine.version();
-        if (version === undefined)
-          logger.warn(
-            `buildctl does not say its version; ${minimumVersion.join('.')} is the oldest supported`,
-          );
-        return engine;
+        return new BuildkitEngine({ ...context, logger, address, sbomScanner, warnings });
       },
     };
   },

@@ -1,20 +1,44 @@
 import { expect, test } from 'vitest';
 import { BuildkitProgress } from './progress.js';
+import type { SolveStatus, Vertex, VertexLog, VertexStatus } from './protocol/messages.js';
 
-function logOf(events: readonly unknown[]) {
+interface Event {
+  readonly vertexes?: readonly Partial<Vertex>[];
+  readonly statuses?: readonly Partial<VertexStatus>[];
+  readonly logs?: readonly Partial<VertexLog>[];
+  readonly warnings?: SolveStatus['warnings'];
+}
+
+/** Returns an event with the defaults of a message for what is absent. */
+const full = ({ vertexes = [], statuses = [], logs = [], warnings = [] }: Event): SolveStatus => ({
+  vertexes: vertexes.map((each) => ({
+    ...{ digest: '', name: '', cached: false, error: '', started: undefined, completed: undefined },
+    ...each,
+  })),
+  statuses: statuses.map((each) => ({
+    ...{ id: '', vertex: '', current: 0, started: undefined, completed: undefined },
+    ...each,
+  })),
+  logs: logs.map((each) => ({
+    ...{ vertex: '', stream: 0, data: Buffer.alloc(0), timestamp: undefined },
+    ...each,
+  })),
+  warnings,
+});
+
+function logOf(events: readonly Event[]) {
   const log: string[] = [];
   const output: string[] = [];
   const progress = new BuildkitProgress({
     onLog: (line) => log.push(line),
     onOutput: (line) => output.push(line),
   });
-  for (const event of events) progress.take(typeof event === 'string' ? event : JSON.stringify(event));
+  for (const event of events) progress.take(full(event));
   return { log, output };
 }
 
-const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64');
-const started = '2026-01-02T03:04:05.100000000Z';
-const completed = '2026-01-02T03:04:05.450000000Z';
+const started = Date.parse('2026-01-02T03:04:05.100Z');
+const completed = Date.parse('2026-01-02T03:04:05.450Z');
 const step = { digest: 'sha256:a', name: '[2/3] RUN npm test' };
 
 test('a step is logged when it starts, and with its time when it ends', () => {
@@ -44,7 +68,7 @@ test('cached and failed steps are marked in the log', () => {
 
 test('output is put together from its pieces, each stream for itself, and comes before the end of its step', () => {
   const piece = (stream: number, data: string | Buffer) => ({
-    logs: [{ vertex: step.digest, stream, data: base64(data), timestamp: started }],
+    logs: [{ vertex: step.digest, stream, data: Buffer.from(data), timestamp: started }],
   });
   const umlaut = Buffer.from('ä');
   const { log, output } = logOf([
@@ -73,16 +97,16 @@ test('transfers are logged once, when they are done; warnings too', () => {
     { statuses: [transfer] },
     { statuses: [{ ...transfer, completed }] },
     { statuses: [{ ...transfer, completed }] },
-    { warnings: [{ vertex: 'sha256:a', short: base64('a lint') }] },
+    { warnings: [{ short: Buffer.from('a lint') }] },
   ]);
   expect(log).toHaveLength(2);
   expect(log[0]).toBe('s: 2026-01-02T03:04:05Z transferring context: 5 bytes 0.35s');
   expect(log[1]).toMatch(/^s: \S+ WARN a lint$/);
 });
 
-test('what is no progress is left to others', () => {
+test('the error of a failed step is kept, in case its status is too long to be sent', () => {
   const progress = new BuildkitProgress({ onLog: () => {}, onOutput: () => {} });
-  expect(progress.take('error: failed to solve: x')).toBe(false);
-  expect(progress.take('{ not JSON')).toBe(false);
-  expect(progress.take('{}')).toBe(true);
+  expect(progress.stepError).toBeUndefined();
+  progress.take(full({ vertexes: [{ ...step, started, completed, error: 'exit code: 1' }] }));
+  expect(progress.stepError).toBe('exit code: 1');
 });

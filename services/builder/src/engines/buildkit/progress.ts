@@ -1,48 +1,18 @@
 import type { LineSplitter } from '@slipway/shared/processes';
 import { textLines } from '../failure-text.js';
 import { outputLine, statusLine, stepLine } from '../log-lines.js';
-
-/** A line of `buildctl --progress rawjson`: the used fields of client.SolveStatus. */
-interface SolveStatus {
-  readonly vertexes?: readonly Vertex[];
-  readonly statuses?: readonly VertexStatus[];
-  readonly logs?: readonly VertexLog[];
-  readonly warnings?: readonly { readonly vertex?: string; readonly short?: string }[];
-}
-
-interface Vertex {
-  readonly digest: string;
-  readonly name?: string;
-  readonly started?: string;
-  readonly completed?: string;
-  readonly cached?: boolean;
-  readonly error?: string;
-}
-
-interface VertexStatus {
-  readonly id: string;
-  readonly vertex?: string;
-  readonly current?: number;
-  readonly started?: string;
-  readonly completed?: string;
-}
-
-interface VertexLog {
-  readonly vertex?: string;
-  readonly stream?: number;
-  readonly data?: string;
-  readonly timestamp: string;
-}
+import type { SolveStatus, Vertex, VertexLog, VertexStatus } from './protocol/messages.js';
 
 /** Turns BuildKit's progress events into lines of a log. One for each build. */
 export class BuildkitProgress {
   readonly #onLog: (line: string) => void;
   readonly #onOutput: (line: string) => void;
   readonly #started = new Set<string>();
-  readonly #completed = new Map<string, string>();
+  readonly #completed = new Map<string, number>();
   readonly #outputs = new Map<string, { lines: LineSplitter; time: Date }>();
 
   #isPushing = false;
+  #stepError: string | undefined;
 
   /** True once the push has begun, after all steps are built. */
   get isPushing(): boolean {
@@ -55,38 +25,35 @@ export class BuildkitProgress {
     this.#onOutput = onOutput;
   }
 
-  /** Takes one line of progress; false when it is none. */
-  take(line: string): boolean {
-    if (!line.startsWith('{')) return false;
-    let status: SolveStatus;
-    try {
-      status = JSON.parse(line);
-    } catch {
-      return false;
-    }
+  /** The error of a failed step, in the words of BuildKit. */
+  get stepError(): string | undefined {
+    return this.#stepError;
+  }
+
+  take({ vertexes, statuses, logs, warnings }: SolveStatus): void {
     // A step's end may come in the same message as its last output, which belongs before it.
-    for (const vertex of status.vertexes ?? []) this.#start(vertex);
-    for (const log of status.logs ?? []) this.#output(log);
-    for (const item of status.statuses ?? []) this.#status(item);
-    for (const { short } of status.warnings ?? []) {
-      if (short) this.#onLog(statusLine(new Date(), `WARN ${Buffer.from(short, 'base64').toString()}`));
-    }
-    for (const vertex of status.vertexes ?? []) this.#complete(vertex);
-    return true;
+    for (const vertex of vertexes) this.#start(vertex);
+    for (const log of logs) this.#output(log);
+    for (const item of statuses) this.#status(item);
+    for (const { short } of warnings)
+      if (short.length > 0) this.#onLog(statusLine(new Date(), `WARN ${Buffer.from(short).toString()}`));
+    for (const vertex of vertexes) this.#complete(vertex);
   }
 
   #start(vertex: Vertex): void {
     if (vertex.started === undefined || vertex.cached || this.#started.has(vertex.digest)) return;
     this.#started.add(vertex.digest);
-    this.#onLog(stepLine(new Date(vertex.started), vertex.name ?? vertex.digest));
+    this.#onLog(stepLine(new Date(vertex.started), vertex.name || vertex.digest));
   }
 
   #complete(vertex: Vertex): void {
-    const { digest, started, completed, name = digest } = vertex;
+    const { digest, started, completed } = vertex;
+    const name = vertex.name || digest;
     if (completed === undefined || this.#completed.get(digest) === completed) return;
     this.#completed.set(digest, completed);
     this.#endOutputs(digest);
     const time = new Date(completed);
+    if (vertex.error) this.#stepError = vertex.error;
     if (vertex.error) this.#onLog(stepLine(time, `ERROR ${name}: ${vertex.error}`));
     else if (vertex.cached) this.#onLog(stepLine(time, `CACHED ${name}`));
     else this.#onLog(stepLine(time, name, started === undefined ? 0 : secondsBetween(started, completed)));
@@ -98,12 +65,12 @@ export class BuildkitProgress {
     const key = `${item.vertex} ${item.id}`;
     if (this.#completed.get(key) === item.completed) return;
     this.#completed.set(key, item.completed);
-    const size = item.current ? ` ${item.current} bytes` : '';
+    const size = item.current > 0 ? ` ${item.current} bytes` : '';
     const seconds = item.started === undefined ? 0 : secondsBetween(item.started, item.completed);
     this.#onLog(statusLine(new Date(item.completed), `${item.id}${size} ${seconds.toFixed(2)}s`));
   }
 
-  #output({ vertex = '', stream = 1, data = '', timestamp }: VertexLog): void {
+  #output({ vertex, stream, data, timestamp = Date.now() }: VertexLog): void {
     const key = `${vertex} ${stream}`;
     let output = this.#outputs.get(key);
     if (!output) {
@@ -112,7 +79,7 @@ export class BuildkitProgress {
       this.#outputs.set(key, output);
     }
     output.time = new Date(timestamp);
-    output.lines.push(Buffer.from(data, 'base64'));
+    output.lines.push(Buffer.from(data));
   }
 
   #printed(time: Date, line: string): void {
@@ -129,6 +96,6 @@ export class BuildkitProgress {
   }
 }
 
-function secondsBetween(start: string, end: string): number {
-  return Math.max(0, (Date.parse(end) - Date.parse(start)) / 1000);
+function secondsBetween(start: number, end: number): number {
+  return Math.max(0, (end - start) / 1000);
 }
