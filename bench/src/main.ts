@@ -11,9 +11,14 @@ const note = (text: string) => process.stderr.write(`${text}\n`);
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { variant: { type: 'string' } },
+  options: { variant: { type: 'string' }, minutes: { type: 'string' } },
 });
 const variant = values.variant === undefined ? '' : `-${values.variant}`;
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+if (minutes !== undefined && !(minutes > 0)) {
+  note(`--minutes ${values.minutes} is not a number of minutes`);
+  process.exit(2);
+}
 const wanted = positionals.map((name) => `${name}${variant}`.toLowerCase());
 const chosen = scenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name.toLowerCase()));
 if (chosen.length < wanted.length) {
@@ -24,7 +29,7 @@ for (const { name, about, run } of chosen) {
   note(`${name}: ${about}`);
   const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   try {
-    const figures = await run({ folder, note });
+    const figures = await run({ folder, note, minutes });
     await keepReport(results, name, figures);
     process.stdout.write(`${reportLine(name, figures)}\n`);
   } finally {

@@ -12,6 +12,8 @@ export interface Scenario {
 export interface Bench {
   /** An empty folder for this scenario, removed afterwards. */
   readonly folder: string;
+  /** The time for a scenario that runs at a steady load. Default: that of the scenario. */
+  readonly minutes?: number | undefined;
   /** Writes progress to stderr. */
   note(text: string): void;
 }

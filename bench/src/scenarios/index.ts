@@ -16,6 +16,7 @@ import { p12 } from './p12.js';
 import { p13 } from './p13.js';
 import { p15 } from './p15.js';
 import { p16 } from './p16.js';
+import { replicated } from './replicated.js';
 import { restart } from './restart.js';
 
 /** All scenarios, in the order they run in. */
@@ -37,5 +38,6 @@ export const scenarios: readonly Scenario[] = [
   p16,
   idle,
   ingest,
+  replicated,
   restart,
 ];

@@ -1,77 +1,107 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startRedis } from '@slipway/local';
-import { Cleanups } from '@slipway/shared/lifecycle';
-import { createLogger } from '@slipway/shared/logger';
-import { connectRedis } from '@slipway/shared/redis';
-import { startFleet } from '@slipway/simulator';
-import { openRecords } from '../fleets/records.js';
-import { interleaved } from '../measure.js';
+import { type Fleet, startFleet } from '@slipway/simulator';
+import { rssMb } from '../fleets/rss.js';
+import { median } from '../measure.js';
 import type { Scenario } from '../scenario.js';
 
-const jobs = 1_000;
-const rounds = 9;
-const warmUps = 3;
-/** Builds outlast the bench. Accepted jobs stay in the queue, and no build competes with the measurement for the processor. */
-const durations = { meanMs: 600_000, sigma: 0 };
+const usualMinutes = 60;
+/** The memory is compared with that after this share of the run: five minutes of an hour. */
+const earlyShare = 1 / 12;
+const jobsPerSecond = 10;
+const functions = 500;
+/** Each value is the median of the samples of this last share of its part, because the garbage collector makes single samples differ. */
+const sampledShare = 1 / 60;
+const samples = 30;
+const durations = { meanMs: 300, sigma: 0.6 };
 
 export const p16: Scenario = {
   name: 'P16',
-  about: 'submissions to an API that waits for a replica of Redis, against one that does not wait',
+  about: `memory of each process after ${usualMinutes} minutes of steady load, against that after a twelfth of the time`,
 
-  async run({ note }) {
+  async run({ note, minutes = usualMinutes }) {
     const fleet = await startFleet({
-      ...{ replicas: [{ slots: 4 }], durations, workers: 1, apis: 2 },
-      envOf: (name) => ({ REDIS_WAIT_REPLICAS: name === 'api 2' ? '1' : '0' }),
+      replicas: [{ slots: 4 }, { slots: 4 }],
+      durations,
+      workers: 2,
+      apis: 2,
     });
-    const records = openRecords(fleet);
-    const follower = await startRedis({ users: fleet.redisUsers });
-    const cleanups = new Cleanups();
-    const logger = createLogger({ name: 'bench', level: 'silent' });
-    const replica = connectRedis({ url: follower.url, name: 'replica', logger, cleanups, mode: 'request' });
-    let submitted = 0;
-    /** Submits jobs over a number of connections, and waits until BullMQ has all of them. */
-    const submit = async (api: number, count: number, connections: number) => {
-      let left = count;
-      const one = async () => {
-        while (left-- > 0) {
-          const image = `registry.test/bench/function-${++submitted}:1`;
-          const json = { image, source: { digest: fleet.source } };
-          const answer = await fleet.calls.call('/v1/jobs', { method: 'POST', json, api });
-          if (answer.status !== 202) throw new Error(`a job was answered with ${answer.status}`);
-        }
-      };
-      await Promise.all(Array.from({ length: connections }, one));
-      while ((await records.redis.zcard(records.keys.undispatched)) > 0) await sleep(5);
-    };
+    const processes = { api: fleet.apis, worker: fleet.workers, replica: fleet.replicas };
+    const totalMs = minutes * 60_000;
+    const load = steadyLoad(fleet, totalMs);
     try {
-      await replica.config('SET', 'masteruser', fleet.redisUsers.user);
-      await replica.config('SET', 'masterauth', fleet.redisUsers.password);
-      await replica.replicaof('127.0.0.1', Number(new URL(fleet.redisUrl).port));
-      while (!(await records.redis.info('replication')).includes('state=online')) await sleep(20);
-      note(`${jobs} jobs over 16 connections and ${jobs / 10} over one, ${rounds} rounds`);
-      const times = await interleaved({
-        contenders: {
-          plain: () => submit(0, jobs, 16),
-          waits: () => submit(1, jobs, 16),
-          plainAlone: () => submit(0, jobs / 10, 1),
-          waitsAlone: () => submit(1, jobs / 10, 1),
-        },
-        ...{ rounds, warmUps },
-      });
+      const started = performance.now();
+      /** Returns the MB of each process by its kind, over the time before `atMs`. */
+      const measure = async (atMs: number) => {
+        await sleep(Math.max(0, started + atMs - totalMs * sampledShare - performance.now()));
+        const taken = new Map<number, number[]>();
+        for (let sample = 0; sample < samples; sample++) {
+          for (const { pid } of Object.values(processes).flat()) {
+            taken.set(pid, [...(taken.get(pid) ?? []), rssMb(pid)]);
+          }
+          await sleep((totalMs * sampledShare) / samples);
+        }
+        return Object.entries(processes).map(([kind, all]) => ({
+          kind,
+          mb: all.map(({ pid }) => median(taken.get(pid) ?? [])),
+        }));
+      };
+      note(`${jobsPerSecond} jobs a second for ${minutes} minutes`);
+      const early = await measure(totalMs * earlyShare);
+      note(early.map(({ kind, mb }) => `${kind}: ${mb.map(Math.round).join(', ')} MB`).join('; '));
+      const late = await measure(totalMs);
+      const kinds = late.map(({ kind, mb }, at) => ({
+        kind,
+        ratio: Math.max(...mb.map((value, index) => value / (early[at]?.mb[index] ?? Number.NaN))),
+        mb: Math.max(...mb),
+      }));
+      const { ended, failed } = await load;
+      if (failed > 0) throw new Error(`${failed} of ${ended + failed} jobs did not succeed`);
+      // The simulated replicas are no part of the product.
+      const own = kinds.filter(({ kind }) => kind !== 'replica');
       return {
-        wait_ratio: times.waits / times.plain,
-        alone_ratio: times.waitsAlone / times.plainAlone,
-        jobs,
-        wait_jobs_per_s: jobs / (times.waits / 1_000),
-        plain_jobs_per_s: jobs / (times.plain / 1_000),
-        wait_alone_ms: times.waitsAlone / (jobs / 10),
-        plain_alone_ms: times.plainAlone / (jobs / 10),
+        rss_ratio: Math.max(...own.map(({ ratio }) => ratio)),
+        minutes,
+        jobs: ended,
+        ...Object.fromEntries(kinds.map(({ kind, ratio }) => [`${kind}_ratio`, ratio])),
+        ...Object.fromEntries(kinds.map(({ kind, mb }) => [`${kind}_mb`, mb])),
+        redis_mb: rssMb(fleet.redis.pid),
       };
     } finally {
-      await cleanups.run(logger);
-      await records.close();
-      await follower.stop();
       await fleet.stop();
     }
   },
 };
+
+/** Submits jobs at a steady rate, waits for each, and reads its log. Resolves when the last one has ended. */
+async function steadyLoad({ calls, source }: Fleet, totalMs: number) {
+  let ended = 0;
+  let failed = 0;
+  const one = async (at: number) => {
+    const json = {
+      image: `registry.test/steady/function-${at % functions}:${at}`,
+      function: `function-${at % functions}`,
+      source: { digest: source },
+      labels: { commit: `${Math.floor(at / functions)}` },
+    };
+    const answer = await calls.call('/v1/jobs', { method: 'POST', json, api: at });
+    const { id } = answer.body as { id: string };
+    const job = await calls.call(`/v1/jobs/${id}?wait=60`, { api: at + 1 });
+    await calls.call(`/v1/jobs/${id}/logs`, { api: at });
+    if ((job.body as { state?: string }).state === 'succeeded') ended++;
+    else failed++;
+  };
+  const running = new Set<Promise<void>>();
+  const started = performance.now();
+  const count = (totalMs / 1_000) * jobsPerSecond;
+  for (let at = 0; at < count; at++) {
+    await sleep(Math.max(0, started + (at * 1_000) / jobsPerSecond - performance.now()));
+    const job = one(at)
+      .catch(() => {
+        failed++;
+      })
+      .finally(() => running.delete(job));
+    running.add(job);
+  }
+  await Promise.all(running);
+  return { ended, failed };
+}
