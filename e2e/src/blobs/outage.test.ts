@@ -44,7 +44,7 @@ const log = async (id: string) => await (await stack.call(`/v1/jobs/${id}/logs`)
 
 test('S3 killed during a build: the build counts, other jobs wait, requests are refused, and everything goes on when S3 is back', async () => {
   const [building, waiting] = [
-    await uploaded('RUN echo beg""un; sleep 6; echo do""ne'),
+    await uploaded('RUN echo beg""un; seq 500; sleep 6; echo do""ne'),
     await uploaded('RUN echo another'),
   ];
   // The API knows this source from now on.

@@ -3,11 +3,13 @@
 -- Ends a job. Only the holder of the token may end it.
 -- Arguments: id, token, state, outcome and detail of the attempt, the field of the record for the end of the job (`result` or `error`) and its JSON, the base images
 -- of its Dockerfile as JSON, the result for jobs that reuse the image, as JSON, hash and JSON of the end of the log, the outcome for its registries (`answered` or
--- `fault`) and one host (without it, all of them), steps of its build, cached steps.
--- Outcome: {'ok'}, {'stale'}, {'terminal', state} or {'missing'}.
+-- `fault`) and one host (without it, all of them), steps of its build, cached steps, the log of the attempt if the record is to keep it.
+-- Outcome: {'ok'}, {'stale'}, {'terminal', state}, {'missing'}, or {'log_full'} when the tenant has no room for the log.
 -- Omits the end of the log when the tenant has no room for it: the log itself has it.
 verify(job)
 if state ~= 'running' or get(job, 'token') ~= args.token then return reply({ 'stale' }) end
+if not has_room_for_log(job, args.log) then return reply({ 'log_full' }) end
+keep_log(job, args.log)
 close_attempt(job, args.outcome, args.detail, args.steps, args.cached_steps)
 local tenant = get(job, 'tenant')
 redis.call('HSET', job.key, args.field, args.body)

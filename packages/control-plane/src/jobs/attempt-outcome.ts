@@ -11,8 +11,18 @@ export interface RegistrySign {
   readonly host: string;
 }
 
+/** The log of an attempt that is small enough for the record of its job. */
+export interface SmallLog {
+  readonly text: string;
+  /** Stores the log in the blob store instead. Called when the tenant has no room for it in the record. Never rejects. */
+  store(): Promise<void>;
+}
+
 /** The final end of a job. */
-export type AttemptEnd = { readonly steps?: Attempt['steps'] } & AttemptOutcome;
+export type AttemptEnd = {
+  readonly steps?: Attempt['steps'];
+  readonly log?: SmallLog | undefined;
+} & AttemptOutcome;
 
 type AttemptOutcome =
   | {
@@ -42,6 +52,7 @@ export interface Requeue {
   readonly died?: boolean;
   readonly registry?: RegistrySign | undefined;
   readonly steps?: Attempt['steps'];
+  readonly log?: SmallLog | undefined;
 }
 
 /** Returns the arguments of the transition `finish` besides id and token. */

@@ -1,4 +1,4 @@
-export type { AttemptEnd, RegistrySign, Requeue } from './attempt-outcome.js';
+export type { AttemptEnd, RegistrySign, Requeue, SmallLog } from './attempt-outcome.js';
 export { type BatchRecord, toBatch } from './batch-record.js';
 export { BatchStore } from './batch-store.js';
 export { cancelStopped } from './cancel-stopped.js';

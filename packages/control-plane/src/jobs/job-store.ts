@@ -11,7 +11,7 @@ import {
   readRecord,
 } from '../records/index.js';
 import { readStored, type SharedValues, sharedValuesFrom } from '../stored/index.js';
-import { type AttemptEnd, finishArgs, type Requeue, requeueArgs } from './attempt-outcome.js';
+import { type AttemptEnd, finishArgs, type Requeue, requeueArgs, type SmallLog } from './attempt-outcome.js';
 import { type CreateOptions, createJob } from './create-job.js';
 import { discardRecord } from './discard.js';
 import { indexNames } from './identity.js';
@@ -260,13 +260,22 @@ export class JobStore {
 
   /** Ends the job. Returns false, and records nothing, when the token is stale or the job has ended. */
   async finish(id: string, token: string, end: AttemptEnd): Promise<boolean> {
-    return (await this.#transition(transitions.finish, { id, token, ...finishArgs(end) }))[0] === 'ok';
+    const args = { id, token, ...finishArgs(end) };
+    return await this.#ended((log) => this.#transition(transitions.finish, { ...args, log }), end.log);
   }
 
   /** Puts the job back into the queue. Returns false when the token is stale or the job has ended. */
   async requeue(id: string, token: string, requeue: Requeue): Promise<boolean> {
     const args = { id, token, ...requeueArgs(requeue), max_lost: this.#quarantineAfter };
-    return (await this.#transition(transitions.requeue, args))[0] === 'ok';
+    return await this.#ended((log) => this.#transition(transitions.requeue, { ...args, log }), requeue.log);
+  }
+
+  /** Runs the transition that ends an attempt. The blob store takes a log for which the tenant has no room in the record. */
+  async #ended(end: (log?: string) => Promise<TransitionReply>, log: SmallLog | undefined): Promise<boolean> {
+    const [outcome] = await end(log?.text);
+    if (outcome !== 'log_full') return outcome === 'ok';
+    await log?.store();
+    return (await end())[0] === 'ok';
   }
 
   /** Releases jobs that wait for a tenant which has room now, up to 500 per call. */

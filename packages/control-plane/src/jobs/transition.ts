@@ -16,6 +16,7 @@ const attempt = {
   registry_host: z.string().optional(),
   steps: z.int().optional(),
   cached_steps: z.int().optional(),
+  log: z.string().optional(),
 };
 
 /**
@@ -123,13 +124,16 @@ export const transitions = {
  * - `missing`: there is no such record, or the job is parked (admit, start).
  * - `terminal`: the job has ended in the state `[1]`.
  * - `stale`: the token is not the current one.
+ * - `log_full` (finish, requeue): the tenant has no room for the log.
  * - `requested` (cancel): the job runs, and its worker must stop it.
  * - `wait`: the transition is not possible now.
  * - `held`: another attempt holds its slot, for a number of ms at least.
  */
 export type TransitionReply =
   | readonly ['ok', ...unknown[]]
-  | readonly ['exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait' | 'values_missing']
+  | readonly [
+      'exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait' | 'values_missing' | 'log_full',
+    ]
   | readonly ['terminal' | 'source_gone' | 'full', string]
   | readonly ['held', number];
 

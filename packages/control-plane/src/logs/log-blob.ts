@@ -51,6 +51,12 @@ export class LogBlob {
     return this.#waitingBytes + this.#sentBytes > maxUnstoredBytes;
   }
 
+  /** Returns all lines if they have at most `maxBytes`, and no part has any of them. */
+  whole(maxBytes: number): string | undefined {
+    const isWhole = this.#parts === 0 && !this.#writing && !this.#isRepeated;
+    return isWhole && this.#waitingBytes <= maxBytes ? this.#waiting.join('') : undefined;
+  }
+
   /** Adds whole lines without waiting. */
   append(text: string): void {
     this.#waiting.push(text);

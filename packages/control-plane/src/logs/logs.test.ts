@@ -30,9 +30,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function newJob() {
-  const jobId = `job_${randomUUID()}`;
-  const keys = redisKeys(`logs-${randomUUID()}`);
+function newJob(jobId = `job_${randomUUID()}`, keys = redisKeys(`logs-${randomUUID()}`)) {
   const write = (attempt: number, maxBytes?: number) =>
     new LogWriter({ redis, keys, blobs, jobId, attempt, ...(maxBytes !== undefined && { maxBytes }) });
   /** Parts are recorded only in records. */
@@ -48,6 +46,20 @@ function newJob() {
   return { jobId, keys, record, write, read };
 }
 
+/** Creates a job of the tenant `team`, and begins an attempt of it. */
+async function runningJob() {
+  const keys = redisKeys(`logs-${randomUUID()}`);
+  const store = new JobStore({ redis, keys });
+  const [jobId, token] = [newId('job'), randomUUID()];
+  const spec = jobSpecSchema.parse({
+    image: 'r.example/a:1',
+    source: { digest: `sha256:${'a'.repeat(64)}` },
+  });
+  await store.create(jobId, spec, { tenant: { name: 'team', weight: 1 } });
+  await store.start(jobId, { token, worker: 'w', replica: 'http://b', takesSuspects: true });
+  return { ...newJob(jobId, keys), token, store };
+}
+
 describe('the log of a job', () => {
   it('is the same live during an attempt and from its blob afterwards', async () => {
     const { write, read, keys, jobId } = newJob();
@@ -60,6 +72,51 @@ describe('the log of a job', () => {
     await redis.del(keys.log(jobId));
     expect(await read(1, undefined, false)).toEqual(expected);
     expect(log.tail(2)).toEqual(['two', 'three']);
+  });
+
+  it('is in the record of the job after the attempt, if it is small', async () => {
+    const { jobId, token, write, read, keys, store } = await runningJob();
+    const log = write(1);
+    log.append(['one', 'two é', 'three']);
+    const text = await log.small();
+    expect(text).toBe('one\ntwo é\nthree\n');
+    const smallLog = { text: text ?? '', store: () => log.close() };
+    const end = { code: 'builder_lost' as const, detail: 'no', spent: true, delayMs: 0, log: smallLog };
+    await store.requeue(jobId, token, end);
+    expect(await read(1, undefined, false)).toEqual(['1-1 one', '1-2 two é', '1-3 three']);
+    expect(await read(1, { attempt: 1, line: 2 }, false)).toEqual(['1-3 three']);
+    // Neither the blob store nor the live stream has it.
+    expect(await blobs.stat(logBlobKey(jobId, 1))).toBeUndefined();
+    expect(await redis.exists(keys.log(jobId))).toBe(0);
+    expect(await saveLostLog({ redis, keys, blobs, jobId, attempt: 1, logParts: 0 })).toBe(true);
+    expect(await blobs.stat(logBlobKey(jobId, 1))).toBeUndefined();
+    expect(await accountFaults({ redis, keys })).toEqual([]);
+  });
+
+  it('is in the blob store if it is small, and its tenant has no room in Redis', async () => {
+    const { jobId, token, write, read, keys, store } = await runningJob();
+    await redis.hset(keys.stored('team'), 'limit', 1);
+    const log = write(1);
+    log.append(['one']);
+    const smallLog = { text: (await log.small()) ?? '', store: () => log.close() };
+    const result = { image: 'r.example/a:1', duration_ms: 1 };
+    expect(await store.finish(jobId, token, { state: 'succeeded', result, log: smallLog })).toBe(true);
+    expect(await redis.hexists(keys.job(jobId), 'log:1')).toBe(0);
+    expect(await blobs.stat(logBlobKey(jobId, 1))).toMatchObject({ bytes: 4 });
+    expect(await read(1, undefined, false)).toEqual(['1-1 one']);
+    expect((await store.get(jobId))?.state).toBe('succeeded');
+  });
+
+  it('is not small above a kibibyte, or when lines are left out', async () => {
+    const { write } = newJob();
+    const [most, more, cut] = [write(1), write(1), write(1, 10)];
+    most.append(['x'.repeat(1_023)]);
+    more.append(['x'.repeat(1_024)]);
+    cut.append(['more than ten bytes']);
+    expect(await most.small()).toHaveLength(1_024);
+    expect(await more.small()).toBeUndefined();
+    expect(await cut.small()).toBeUndefined();
+    await Promise.all([more.close(), cut.close()]);
   });
 
   it('continues after a position in any attempt', async () => {

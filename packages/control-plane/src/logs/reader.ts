@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { codeOf, isStorageCode } from '@slipway/shared/errors';
 import type { Keys, Redis } from '@slipway/shared/redis';
@@ -59,10 +59,20 @@ export async function* readLog(options: ReadLogOptions): AsyncGenerator<LogLine[
 }
 
 /**
- * Yields the lines of an ended attempt. What its worker could not store comes from the live stream, and so do all lines while the
+ * Yields the lines of an ended attempt: from the record if the log is small, else from blobs. What its worker could not store comes from the live stream, and so do all lines while the
  * blob store is away, if the live stream still has them.
  */
 async function* storedLines(options: LogSources, attempt: number, from: number): AsyncGenerator<LogLine[]> {
+  const small = await smallLog(options, attempt);
+  if (small !== undefined) {
+    yield* linesOf(Readable.from([Buffer.from(small)]), {
+      attempt,
+      from,
+      upTo: Number.POSITIVE_INFINITY,
+      before: 0,
+    });
+    return;
+  }
   const live = { ...options, logParts: 0 };
   const stored = blobLines(options, { attempt, from, upTo: Number.POSITIVE_INFINITY });
   let at = from;
@@ -80,6 +90,11 @@ async function* storedLines(options: LogSources, attempt: number, from: number):
     if (!isStorageCode(codeOf(error)) || !(await isLive(options, attempt, at))) throw error;
     yield* liveLines(live, attempt, at);
   }
+}
+
+/** Returns the log of an attempt if the record has it. */
+async function smallLog({ redis, keys, jobId }: LogSources, attempt: number): Promise<string | undefined> {
+  return (await redis.hget(keys.job(jobId), `log:${attempt}`)) ?? undefined;
 }
 
 /** Returns true if the live stream has all lines of an attempt after a line. */
@@ -187,7 +202,7 @@ export async function saveLostLog(options: LogSources & { readonly attempt: numb
 async function saveLost(options: LogSources & { readonly attempt: number }): Promise<boolean> {
   const { blobs, jobId, attempt } = options;
   const key = logBlobKey(jobId, attempt);
-  if (await blobs.stat(key)) return true;
+  if ((await smallLog(options, attempt)) !== undefined || (await blobs.stat(key))) return true;
   const nothing = { attempt, from: Number.POSITIVE_INFINITY, upTo: Number.POSITIVE_INFINITY };
   const { value } = await blobLines(options, nothing).next();
   const last = value && 'last' in value ? value.last : 0;

@@ -12,6 +12,8 @@ const maxLiveBytes = 1024 * 1024;
 const liveEntryBytes = 64;
 /** The live stream keeps the beginning of a longer line; the blob has the whole line. */
 const maxLiveLineBytes = 16 * 1024;
+/** Limit of a log that the record of its job keeps, in bytes. */
+const maxSmallBytes = 1024;
 const linesAtOnce = 1_000;
 const flushAfterMs = 100;
 const tailLines = 50;
@@ -135,6 +137,18 @@ export class LogWriter {
     } catch {
       // The live stream loses a batch while Redis is unreachable. The blobs have it.
     }
+  }
+
+  /**
+   * Returns the whole log if it is small enough for the record of the job, which then shows the log as soon as the attempt has ended. Call
+   * it after the last line. `close` stores such a log nevertheless.
+   */
+  async small(): Promise<string | undefined> {
+    const text = this.#leftOut === 0 ? this.#blob.whole(maxSmallBytes) : undefined;
+    if (text === undefined) return undefined;
+    clearTimeout(this.#timer);
+    await this.#flushing;
+    return text;
   }
 
   /**

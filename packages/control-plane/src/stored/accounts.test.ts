@@ -68,6 +68,8 @@ type Step =
     ? C | (typeof other extends fc.Arbitrary<infer O> ? O : never)
     : never;
 
+const smallLog = { text: 'line é\n'.repeat(9), store: async () => undefined };
+
 class World {
   readonly keys = redisKeys(`accounts-${randomUUID()}`);
   readonly #options = { redis, keys: this.keys };
@@ -110,6 +112,7 @@ class World {
           state: 'succeeded',
           result,
           baseImages: ['docker.io/library/x:1'],
+          log: smallLog,
         });
         return;
       }
@@ -122,7 +125,7 @@ class World {
       case 'retry':
       case 'lose': {
         const why = { code: 'builder_lost' as const, detail: 'gone', delayMs: 0, died: step.kind === 'lose' };
-        await this.store.requeue(id, token, { ...why, spent: step.at % 2 === 0 });
+        await this.store.requeue(id, token, { ...why, spent: step.at % 2 === 0, log: smallLog });
         return;
       }
       case 'cancel':

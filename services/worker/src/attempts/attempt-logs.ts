@@ -1,4 +1,4 @@
-import type { JobRecord, StartReply } from '@slipway/control-plane/jobs';
+import type { JobRecord, SmallLog, StartReply } from '@slipway/control-plane/jobs';
 import { type LogWriter, noteSavedLog, noteUnsavedLog, saveLostLog } from '@slipway/control-plane/logs';
 import type { AttemptDeps } from './deps.js';
 import { asSlipwayError } from './prepare.js';
@@ -14,10 +14,19 @@ export class AttemptLogs {
     this.#deps = deps;
   }
 
-  /** Stores the end of a log, in bounded time. */
-  async keep(log: LogWriter, { id, attempt }: Owner): Promise<void> {
+  /** Stores the end of a log, in bounded time. Returns a small log instead, which the end of the attempt stores in the record. */
+  async keep(log: LogWriter, owner: Owner): Promise<SmallLog | undefined> {
+    return await this.#deps.tracing.span({ name: 'keep log' }, async () => {
+      const text = await log.small();
+      if (text !== undefined) return { text, store: () => this.#store(log, owner) };
+      await this.#store(log, owner);
+      return undefined;
+    });
+  }
+
+  async #store(log: LogWriter, { id, attempt }: Owner): Promise<void> {
     try {
-      await this.#deps.tracing.span({ name: 'keep log' }, () => log.close());
+      await log.close();
     } catch (error) {
       await this.#unsaved({ jobId: id, attempt }, error);
     }

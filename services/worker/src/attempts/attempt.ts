@@ -228,7 +228,7 @@ export class Attempts {
           )
         : await tracing.span({ name: 'join parts' }, () => this.#join(record, signal, log));
       if (end.status === 'success') {
-        await this.#logs.keep(log, record);
+        const smallLog = await this.#logs.keep(log, record);
         summary.outcome = 'succeeded';
         const result = resultOf(record, end);
         const baseImages = await looking;
@@ -239,6 +239,7 @@ export class Attempts {
               result,
               baseImages,
               steps: steps.counts(),
+              log: smallLog,
             }),
             summary,
           ),
@@ -254,10 +255,10 @@ export class Attempts {
         logger.error({ err: error, job_id: record.id }, 'an attempt failed on our side');
       }
     }
-    await this.#logs.keep(log, record);
+    const smallLog = await this.#logs.keep(log, record);
     return await tracing.span({ name: 'settle' }, () =>
       recordFailure(
-        { record, token, failure, logTail: log.tail(), steps: steps.counts(), summary },
+        { record, token, failure, log: smallLog, logTail: log.tail(), steps: steps.counts(), summary },
         this.#deps,
       ),
     );

@@ -1,4 +1,4 @@
-import type { JobRecord } from '@slipway/control-plane/jobs';
+import type { JobRecord, SmallLog } from '@slipway/control-plane/jobs';
 import type { Attempt, JobError } from '@slipway/shared/contracts';
 import type { SlipwayError } from '@slipway/shared/errors';
 import { answers } from '../fleet/report.js';
@@ -15,6 +15,8 @@ interface FailureContext {
   readonly record: JobRecord;
   readonly token: string;
   readonly failure: SlipwayError | Interrupted;
+  /** The whole log, if the record is to keep it. */
+  readonly log: SmallLog | undefined;
   readonly logTail: readonly string[];
   readonly steps: Attempt['steps'];
   readonly summary: Summary;
@@ -41,7 +43,10 @@ export async function recordFailure(context: FailureContext, deps: AttemptDeps):
   if (decision.kind === 'fail') {
     const error: JobError = { code, detail, log_tail: [...context.logTail] };
     await recorded(
-      store.finish(record.id, token, { state: 'failed', error, registry: sign, steps: context.steps }),
+      store.finish(record.id, token, {
+        ...{ state: 'failed', error, registry: sign },
+        ...{ steps: context.steps, log: context.log },
+      }),
       summary,
     );
     if (summary.outcome === code)
@@ -61,6 +66,7 @@ export async function recordFailure(context: FailureContext, deps: AttemptDeps):
       died,
       registry: sign,
       steps: context.steps,
+      log: context.log,
     }),
     summary,
   );
@@ -68,7 +74,7 @@ export async function recordFailure(context: FailureContext, deps: AttemptDeps):
 }
 
 async function recordInterruption(
-  { record, token, logTail, summary }: FailureContext,
+  { record, token, log, logTail, summary }: FailureContext,
   { reason, message: detail }: Interrupted,
   { store, metrics }: AttemptDeps,
 ): Promise<AttemptResult> {
@@ -79,7 +85,7 @@ async function recordInterruption(
         detail: 'The job was canceled while it ran.',
         log_tail: [...logTail],
       };
-      await recorded(store.finish(record.id, token, { state: 'canceled', error }), summary);
+      await recorded(store.finish(record.id, token, { state: 'canceled', error, log }), summary);
       if (summary.outcome === 'canceled')
         metrics.attemptEndedJob(record.spec.function, { state: 'canceled' });
       return { kind: 'done' };
@@ -91,6 +97,7 @@ async function recordInterruption(
         store.requeue(record.id, token, {
           ...{ code: 'draining', detail, spent: false, delayMs: 0 },
           listed: reason === 'shutdown',
+          log,
         }),
         summary,
       );

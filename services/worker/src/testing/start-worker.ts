@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Dispatch, JobStore, toJob } from '@slipway/control-plane/jobs';
-import { logBlobKey } from '@slipway/control-plane/logs';
+import { readLog } from '@slipway/control-plane/logs';
 import { type BuildQueues, createBuildQueues } from '@slipway/control-plane/queues';
 import { freePort } from '@slipway/local';
 import { type BlobStore, openBlobStore } from '@slipway/shared/blobs';
@@ -121,8 +121,13 @@ export async function createInstallation(
       return await job(id);
     },
     async log(id, attempt = 1) {
-      const log = await blobs.stream(logBlobKey(id, attempt));
-      return log && Buffer.concat(await log.toArray()).toString();
+      const after = { attempt, line: 0 };
+      let text = '';
+      for await (const lines of readLog({
+        ...{ redis, keys, blobs, jobId: id, attempts: attempt, logParts: 0, running: false, after },
+      }))
+        text += lines.map((line) => `${line.text}\n`).join('');
+      return text === '' ? undefined : text;
     },
     async startWorker(builders, changes = {}, { ready } = { ready: true }) {
       const worker = await startWorker({

@@ -81,6 +81,19 @@ local function close_attempt(job, outcome, detail, steps, cached)
   grow(job.key, get(job, 'tenant'), #text + attempt_bytes)
 end
 
+-- Bytes of a log in a record besides its text.
+local log_entry_bytes = 50
+
+-- Returns whether the tenant has room for the small log of an attempt.
+local function has_room_for_log(job, log) return not log or has_room(get(job, 'tenant'), #log + log_entry_bytes, 1.25) end
+
+-- Stores the small log of an attempt in the record.
+local function keep_log(job, log)
+  if not log then return end
+  redis.call('HSET', job.key, 'log:' .. places_of(job).attempt, log)
+  grow(job.key, get(job, 'tenant'), #log + log_entry_bytes)
+end
+
 local function back_to_queue(job, from, delay)
   leave_running(job)
   redis.call('HDEL', job.key, 'token')
