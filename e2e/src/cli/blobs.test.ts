@@ -16,7 +16,8 @@ let isMoved = false;
 beforeAll(async () => {
   server = await startVersitygw();
   fleet = await startFleet({
-    replicas: [{ slots: 4 }],
+    // The record of a job keeps a small log.
+    replicas: [{ slots: 4, faults: [{ fault: 'verbose' }] }],
     workers: 1,
     envOf: () => (isMoved ? s3Env(server) : {}),
   });

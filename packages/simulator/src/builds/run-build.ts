@@ -92,6 +92,7 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
     return answer.end({ image, status: 'failed', error: engineDied, duration: seconds() });
   }
   answer.log(logLine('[2/2] COPY . /', seconds()));
+  if (fault?.fault === 'verbose') answer.log('.'.repeat(4_000));
   switch (fault?.fault) {
     case 'truncated':
       stats.ended(image, 'failed');
