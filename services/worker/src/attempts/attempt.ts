@@ -110,6 +110,7 @@ export class Attempts {
       pool: admitted.pool,
       repository: repositoryOf(admitted),
       suspect: isSuspect(admitted),
+      priority: admitted.priority,
       needsIsolation: needsIsolation(admitted),
       needsFeature: needsFeature(admitted),
       home,

@@ -111,6 +111,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       pool: record.pool,
       repository: repositoryOf(record),
       suspect: record.lost > 0,
+      priority: record.priority,
       needsIsolation: needsIsolation(record),
       needsFeature: needsFeature(record),
       home: undefined,

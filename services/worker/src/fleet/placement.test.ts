@@ -17,6 +17,7 @@ const wanted = {
   pool: 'default',
   repository: 'r.example/a',
   suspect: false,
+  priority: 1,
   home: undefined,
   needsIsolation: false,
   needsFeature: undefined,
@@ -109,6 +110,22 @@ describe('a slot', () => {
     if (!lease) throw new Error('no slot');
     // Nothing renews it: the placement does not run.
     await expect.poll(() => mine.holds(lease)).toBe(false);
+  });
+
+  it('goes to the waiting job that is first in the queue, whichever came first', async () => {
+    const { placement: made, acquire } = await placement(`placement-${randomUUID()}`, 60_000);
+    const lease = await acquire('builds');
+    if (!lease) throw new Error('no slot');
+    const order: string[] = [];
+    const waiting = [3, 2, 1, 2].map(async (priority, at) => {
+      const id = `${priority} ${at}`;
+      const own = await made.acquire({ ...wanted, id, priority }, 60_000, new AbortController().signal);
+      order.push(id);
+      if (own) made.free(own, 'none');
+    });
+    made.free(lease, 'none');
+    await Promise.all(waiting);
+    expect(order).toEqual(['1 2', '2 1', '2 3', '3 0']);
   });
 
   it('that comes after SIGTERM goes back at once', async () => {

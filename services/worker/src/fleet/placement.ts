@@ -38,6 +38,8 @@ interface Wanted {
   /** The image repository, for replicas that have its layers cached. */
   readonly repository: string;
   readonly suspect: boolean;
+  /** The position of the job in the queue: lower is earlier. */
+  readonly priority: number;
   /** The replica that has the layers of the image, if one is known. */
   readonly home: string | undefined;
   /** The source is not trusted with the replica's machine. */
@@ -77,7 +79,7 @@ export class Placement implements Component {
   readonly #preferences: Preferences;
   readonly #held = new Map<string, Held>();
   #freeing = 0;
-  /** In the order in which they came, which is that of the queue. */
+  /** In the order of the queue. A job that has just left the queue may be before others that wait here already: another tenant's turn is now. */
   #waiting: Waiter[] = [];
   #asking = false;
   #askAgain = false;
@@ -103,7 +105,7 @@ export class Placement implements Component {
           signal.removeEventListener('abort', ask);
           end(value);
         };
-      this.#waiting.push({
+      this.#wait({
         wanted,
         since: performance.now(),
         waitMs,
@@ -114,6 +116,11 @@ export class Placement implements Component {
       });
       this.#ask();
     });
+  }
+
+  #wait(...waiters: readonly Waiter[]): void {
+    this.#waiting.push(...waiters);
+    this.#waiting.sort((a, b) => a.wanted.priority - b.wanted.priority || a.since - b.since);
   }
 
   /** Waits up to `waitMs` until the pool has a replica, without a call of Redis. Returns whether it has one. */
@@ -157,7 +164,7 @@ export class Placement implements Component {
         ttlMs,
       );
       const still = waiters.filter((waiter, at) => !this.#answer(waiter, replies[at], asked));
-      this.#waiting = [...still, ...this.#waiting];
+      this.#wait(...still);
     } catch (error) {
       for (const { reject } of waiters) reject(error);
     }
