@@ -104,6 +104,6 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
     },
   });
   // Requests in progress, such as builds that clients wait for, still need these.
-  const last = [...cell.components, ...tenants.components, holdWatch, audit, jobs.watcher, sources.sweeper];
+  const last = [...cell.components, ...tenants.components, holdWatch, audit, sources.sweeper];
   return [stopInOrder({ name: 'api', first: servers, last })];
 }

@@ -1,4 +1,5 @@
 --- @include "replicas/include/replica"
+--- @include "events/include/append"
 -- Frees a slot, announces it on the channel `keys.freed`, and updates limit and circuit of the replica by the outcome of the call.
 -- Arguments: lease, address, outcome, builds on the replica when the slot was taken, the process that frees it.
 -- Returns 'opened' or 'closed' when the circuit of the replica changed, else ''. A change is also an event in the stream.
@@ -24,7 +25,7 @@ local limit = limit_of(f)
 local learned = math.max(tonumber(f[2] or '0'), 0)
 if learned < 1 then learned = limit end
 local function announce(type)
-  redis.call('XADD', keys.events, '*', 'type', type, 'replica', args.url, 'at', whole(now))
+  append_event({ 'type', type, 'replica', args.url, 'at', whole(now) }, { keys.builderChannel })
 end
 
 if outcome == 'ok' then

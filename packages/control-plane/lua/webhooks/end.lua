@@ -1,4 +1,5 @@
 --- @include "webhooks/include/delivery"
+--- @include "events/include/append"
 -- Records the end of an attempt. Only the holder of the token may end it.
 -- Arguments: id, token, the attempt as JSON (absent when no request was made), verdict, the time of the next attempt or the reason of the end, the reason to switch
 -- the endpoint off.
@@ -29,7 +30,7 @@ local function switch_off(reason)
   redis.call('HSET', keys.webhook(endpoint), 'enabled', '0', 'disabled_reason', reason, 'disabled_at', whole(now), 'updated_at', whole(now))
   redis.call('INCR', keys.webhooksVersion)
   redis.call('ZADD', keys.stoppingWebhooks, now, endpoint)
-  redis.call('XADD', keys.events, '*', 'type', 'webhook.disabled', 'webhook', endpoint, 'tenant', e[2], 'reason', reason, 'at', whole(now))
+  append_event({ 'type', 'webhook.disabled', 'webhook', endpoint, 'tenant', e[2], 'reason', reason, 'at', whole(now) }, { keys.tenantChannel(e[2]) })
 end
 
 local function note_health()

@@ -10,6 +10,8 @@ export interface JobEvent {
   readonly type: JobEventType;
   readonly jobId: string;
   readonly batchId: string | undefined;
+  /** Undefined in events of earlier versions, which do not name the tenant and are not published by their writer. */
+  readonly tenant?: string | undefined;
   readonly state: JobState;
   /** The record's version after the change. With the job's id it identifies the event. */
   readonly version: number;
@@ -27,6 +29,8 @@ export interface BatchEvent {
   readonly position: string;
   readonly type: 'batch.finished';
   readonly batchId: string;
+  /** As in events of jobs. */
+  readonly tenant?: string | undefined;
   readonly at: number;
 }
 

@@ -4,8 +4,14 @@
  */
 const patterns = {
   bullPrefix: 'bull',
-  /** Stream of job events: the outbox that the notifier and the watchers read. */
+  /** Stream of job events: the outbox that the notifier reads. */
   events: 'events',
+  /** Channel of the events of a tenant's jobs, batches and endpoints. See events/include/append.lua. */
+  tenantChannel: 'live:tenant:<tenant>',
+  /** Channel of the events of a job or batch. */
+  recordChannel: 'live:<id>',
+  /** Channel of the events of replicas. */
+  builderChannel: 'live:builders',
   /** Sorted set of ids whose record is written but that may not be in BullMQ yet; score = ms. */
   undispatched: 'undispatched',
   /** Channel that announces the cancellation of a running job. */

@@ -175,15 +175,19 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
       async ({ params: { id }, query, res }) => {
         const ended = AbortSignal.any([closedSignal(res), stopping]);
         const until = performance.now() + query.wait * 1_000;
-        for (;;) {
-          const left = until - performance.now();
-          const end = left > 0 ? watcher.end(id, left, ended) : undefined;
-          const record = await existing(id, res);
-          if (!end || record.finishedAt !== undefined || ended.aborted) {
-            res.json(show(record));
-            return;
+        const watch = query.wait > 0 ? watcher.watch(id) : undefined;
+        try {
+          for (;;) {
+            const left = until - performance.now();
+            const record = await existing(id, res);
+            if (!watch || left <= 0 || record.finishedAt !== undefined || ended.aborted) {
+              res.json(show(record));
+              return;
+            }
+            await watch.end(left, ended);
           }
-          await end;
+        } finally {
+          watch?.close();
         }
       },
     ),

@@ -3,7 +3,7 @@ import { type BatchStore, type JobRecord, type JobStore, toBatch } from '@slipwa
 import { onlyReadable } from '@slipway/control-plane/records';
 import type { Batch, BatchJobEvent, JobEvent } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { JobWatcher } from '../watch/job-watcher.js';
+import type { JobWatcher, Watch } from '../watch/job-watcher.js';
 import { jobEvent } from './job-event.js';
 
 export interface FollowBatchDeps {
@@ -38,14 +38,21 @@ const idleAfterMs = 15_000;
 
 /** Yields the events of a batch until it has ended, from its beginning or after a position. */
 async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
-  const { batches, redis, keys, watcher, id, now, signal } = options;
+  const watch = options.watcher.watch(options.id);
+  try {
+    yield* followWith(watch, options);
+  } finally {
+    watch.close();
+  }
+}
+
+async function* followWith(watch: Watch, options: FollowOptions): AsyncGenerator<BatchPart> {
+  const { batches, redis, keys, id, now, signal } = options;
   let position = options.after ?? '0-0';
   let sent = '';
   let sentAt = Number.NEGATIVE_INFINITY;
   let spokenAt = performance.now();
   while (!signal.aborted) {
-    const woken = new AbortController();
-    const change = watcher.change(id, countsEveryMs, AbortSignal.any([signal, woken.signal]));
     // Read before the events: if the batch has ended, all its events are there.
     const record = await batches.get(id);
     if (!record) return;
@@ -61,7 +68,6 @@ async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
     const more = entries.length === pageSize;
     if (record.finishedAt !== undefined && !more) {
       yield { kind: 'finished', position, batch: toBatch(record, now()) };
-      woken.abort();
       return;
     }
     if (entries.length > 0) spokenAt = performance.now();
@@ -69,8 +75,7 @@ async function* follow(options: FollowOptions): AsyncGenerator<BatchPart> {
       yield { kind: 'idle' };
       spokenAt = performance.now();
     }
-    if (more) woken.abort();
-    await change;
+    if (!more) await watch.change(countsEveryMs, signal);
   }
 }
 

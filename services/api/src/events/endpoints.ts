@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { defaultTenantName, liveEventSchema } from '@slipway/shared/contracts';
+import { defaultTenantName, liveEventSchema, type StreamEvent } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { z } from 'zod';
 import { accountOf, allows, principalOf, tokenEnd } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { positionSchema, resumePosition } from '../watch/position.js';
-import { type FollowEventsDeps, liveEvents } from './follow.js';
+import { type FollowEventsDeps, type LivePart, liveEvents } from './follow.js';
 
 export interface EventEndpointDeps extends FollowEventsDeps {
   /** Aborted when the process drains: open streams end, and clients resume at their position. */
@@ -20,6 +20,7 @@ const mostAtOnce = 100;
 
 export function eventsEndpoint(deps: EventEndpointDeps): Endpoint {
   const open = new Map<string, number>();
+  const described = new WeakMap<StreamEvent, Promise<LivePart | undefined>>();
   return endpoint(
     {
       id: 'followEvents',
@@ -59,7 +60,7 @@ export function eventsEndpoint(deps: EventEndpointDeps): Endpoint {
         res.type('text/event-stream').set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
         res.flushHeaders();
         const seesBuilders = name === defaultTenantName && allows(principalOf(res).scopes, 'builders:read');
-        const events = liveEvents({ ...deps, tenant: name, seesBuilders, after, signal });
+        const events = liveEvents({ ...deps, tenant: name, seesBuilders, after, signal, described });
         await pipeline(Readable.from(events), res);
       } catch (error) {
         // The client may disconnect at any time.

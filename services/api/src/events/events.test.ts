@@ -116,17 +116,10 @@ it('reports jobs and batches as they change, from now on, and resumes after a cl
 it('reports nothing of another tenant, and builders only to a token that may see them', async () => {
   const own = await follow();
   const other = await follow({ headers: others });
-  const { events } = redisKeys(api.prefix);
-  await redis.xadd(
-    events,
-    '*',
-    'type',
-    'builder.circuit_opened',
-    'replica',
-    'http://b:1',
-    'at',
-    `${Date.now()}`,
-  );
+  const keys = redisKeys(api.prefix);
+  const fields = ['type', 'builder.circuit_opened', 'replica', 'http://b:1', 'at', `${Date.now()}`];
+  const position = await redis.xadd(keys.events, '*', ...fields);
+  await redis.publish(keys.builderChannel, [position, ...fields].join('\n'));
   const { jobs } = await submit(1);
   const theirs = await submit(1, others);
   await expect.poll(() => own.events.map(({ event }) => event)).toEqual(['ready', 'builder', 'job']);

@@ -35,7 +35,7 @@ export function createJobs({ cell, config, tracing, logger }: JobsOptions) {
       });
     },
     functions: new FunctionStore({ redis, keys, faults }),
-    watcher: new JobWatcher({ reader: cell.connect('events'), keys, logger }),
+    watcher: new JobWatcher({ subscriber: cell.connect('events'), keys, logger }),
     /** Seals the secrets of callbacks. */
     sealingKey: deriveKeys(config, 'callback secrets'),
     maxQueuedJobs: config.maxQueuedJobs,

@@ -120,15 +120,19 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
         }
         const ended = AbortSignal.any([closedSignal(res), stopping]);
         const until = performance.now() + query.wait * 1_000;
-        for (;;) {
-          const left = until - performance.now();
-          const end = left > 0 ? watcher.end(id, left, ended) : undefined;
-          const record = await existing(id, res);
-          if (!end || isTerminal(record.state) || ended.aborted) {
-            res.json(toJob(record));
-            return;
+        const watch = watcher.watch(id);
+        try {
+          for (;;) {
+            const left = until - performance.now();
+            const record = await existing(id, res);
+            if (left <= 0 || isTerminal(record.state) || ended.aborted) {
+              res.json(toJob(record));
+              return;
+            }
+            await watch.end(left, ended);
           }
-          await end;
+        } finally {
+          watch.close();
         }
       },
     ),

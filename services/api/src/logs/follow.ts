@@ -3,7 +3,7 @@ import { type LogLine, type LogPosition, readLog } from '@slipway/control-plane/
 import type { BlobStore } from '@slipway/shared/blobs';
 import { isTerminal, type JobState } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
-import type { JobWatcher } from '../watch/job-watcher.js';
+import type { JobWatcher, Watch } from '../watch/job-watcher.js';
 
 export interface FollowDeps {
   readonly store: Pick<JobStore, 'get'>;
@@ -34,7 +34,16 @@ const idleAfterMs = 15_000;
 
 /** Yields the log of a job in order, without gaps or repeats: from blobs, then from the live stream, then new lines. */
 export async function* follow(options: FollowOptions): AsyncGenerator<LogPart> {
-  const { store, jobId, live, signal, watcher } = options;
+  const watch = options.watcher.watch(options.jobId);
+  try {
+    yield* followWith(watch, options);
+  } finally {
+    watch.close();
+  }
+}
+
+async function* followWith(watch: Watch, options: FollowOptions): AsyncGenerator<LogPart> {
+  const { store, jobId, live, signal } = options;
   let after = options.after;
   let spokenAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
@@ -60,6 +69,6 @@ export async function* follow(options: FollowOptions): AsyncGenerator<LogPart> {
       yield { kind: 'idle' };
       spokenAt = performance.now();
     }
-    await watcher.change(jobId, record.state === 'running' ? pollMs : idleAfterMs, signal);
+    await watch.change(record.state === 'running' ? pollMs : idleAfterMs, signal);
   }
 }

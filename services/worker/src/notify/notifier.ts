@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventsGroup as group, parseEvents } from '@slipway/control-plane/events';
+import { eventsGroup as group, parseEvents, publishLate } from '@slipway/control-plane/events';
 import { UnreadableRecord } from '@slipway/control-plane/records';
 import type { MinuteCounts } from '@slipway/control-plane/stats';
 import type { DeliveryStore, EndpointStore } from '@slipway/control-plane/webhooks';
@@ -121,6 +121,9 @@ export class Notifier implements Component {
     const outcomes = await Promise.allSettled(
       entries.map(async (entry) => {
         const [event] = parseEvents([entry]);
+        if (event && 'tenant' in event && event.tenant === undefined && entry[1]) {
+          await publishLate([entry[0], entry[1]], { redis, keys });
+        }
         return event ? await deliveriesOf(event, active, this.#options) : [];
       }),
     );

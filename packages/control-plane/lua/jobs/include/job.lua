@@ -1,4 +1,5 @@
 --- @include "stored/include/account"
+--- @include "events/include/append"
 -- A job, its indexes, its batch and its events.
 --
 -- A job is passed as `{ id, key }`. Some fields of its record have names of earlier versions: `band` is the priority class, `manner` is the reuse of an earlier build, and
@@ -54,7 +55,7 @@ local function end_batch_if_done(batch)
   redis.call('ZREM', keys.stoppingBatches, batch.id)
   redis.call('ZREM', keys.openBatches, batch.id)
   redis.call('DEL', batch.parked_jobs)
-  redis.call('XADD', keys.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', whole(now))
+  append_event({ 'type', 'batch.finished', 'batch', batch.id, 'at', whole(now), 'tenant', own[1] }, { keys.tenantChannel(own[1]), keys.recordChannel(batch.id) })
   redis.call('XADD', batch.events, '*', 'type', 'batch.finished', 'batch', batch.id, 'at', whole(now))
   for _, key in ipairs({ batch.key, batch.events, keys.index('batch:' .. batch.id) }) do
     redis.call('PEXPIRE', key, 2592000000)
@@ -69,11 +70,12 @@ end
 
 -- Moves the job between the indexes of its states, and publishes its change. `from` is false for a new job. The record has the state and the version.
 local function publish(job, from, to, type, version)
+  local tenant = get(job, 'tenant')
   local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', whole(now) }
   if from ~= to then
     if from then redis.call('ZREM', keys.index('state:' .. from), job.id) end
     redis.call('ZADD', keys.index('state:' .. to), 0, job.id)
-    local pool, parent, tenant, callback = pool_of(job), get(job, 'part_of'), get(job, 'tenant'), get(job, 'callback')
+    local pool, parent, callback = pool_of(job), get(job, 'part_of'), get(job, 'callback')
     if from then redis.call('ZREM', pool_index(pool, from), job.id) end
     if from then redis.call('ZREM', tenant_index(tenant, from), job.id) end
     if to == 'queued' or to == 'running' then
@@ -100,7 +102,15 @@ local function publish(job, from, to, type, version)
     end
     redis.call('XADD', batch.events, 'MAXLEN', '~', 100000, '*', unpack(fields))
   end
-  redis.call('XADD', keys.events, '*', unpack(fields))
+  fields[#fields + 1] = 'tenant'
+  fields[#fields + 1] = tenant
+  local channels = { keys.tenantChannel(tenant) }
+  -- No request knows a new job yet.
+  if from then
+    channels[2] = keys.recordChannel(job.id)
+    if batch then channels[3] = keys.recordChannel(batch.id) end
+  end
+  append_event(fields, channels)
   if batch and is_ended(to) then end_batch_if_done(batch) end
 end
 

@@ -1,4 +1,5 @@
 --- @include "include/time"
+--- @include "events/include/append"
 -- The processes behind the address of a replica. A builder of Slipway reports an instance, which is new at each start of its process.
 
 -- Instances that are kept for each address. A load balancer answers with several.
@@ -32,5 +33,5 @@ local function forget_process(key, url)
     return
   end
   redis.call('HDEL', key, 'learned', 'proven', 'draining', 'open_until', 'public_key', 'builds', 'refusals', 'faults')
-  if is_open then redis.call('XADD', keys.events, '*', 'type', 'builder.circuit_closed', 'replica', url, 'at', whole(now)) end
+  if is_open then append_event({ 'type', 'builder.circuit_closed', 'replica', url, 'at', whole(now) }, { keys.builderChannel }) end
 end
