@@ -63,6 +63,11 @@ test('the bytes are those of Protocol Buffers', () => {
   expect(message({ count: integer(3) }).decode(fixed)).toEqual({ count: 1 });
 });
 
+test('a message of very many parts takes no more than its share of time', () => {
+  const many = Array.from({ length: 100_000 }, (_unused, at) => ({ text: `${at}` }));
+  expect(all.decode(Buffer.concat(all.encode({ many }))).many).toEqual(many);
+});
+
 test.each(['0a05', '18', '0a0774657374', '1b', '18ffffffffffffffffffffff01'])(
   'bytes that are no message are refused: %s',
   (hex) => {

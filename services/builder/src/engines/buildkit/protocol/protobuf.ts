@@ -13,7 +13,7 @@ export interface Field<T> {
   absent(): T;
   /** Adds the field to the parts of a message. Adds nothing for a default value. */
   write(value: T, parts: Buffer[]): void;
-  /** Returns the value after one more occurrence of the field. */
+  /** Returns the value after one more occurrence of the field. May change the value before, which is the message's own. */
   read(raw: RawValue, before: T): T;
 }
 
@@ -99,13 +99,16 @@ export const nested = <T>(number: number, of: Message<T>): Field<T | undefined> 
   read: (raw) => of.decode(bytesOf(raw)),
 });
 
-export const repeated = <T>(number: number, of: Message<T>): Field<readonly T[]> => ({
+export const repeated = <T>(number: number, of: Message<T>): Field<T[]> => ({
   number,
   absent: () => [],
   write: (value, parts) => {
     for (const item of value) writeBytes(number, of.encode(item), parts);
   },
-  read: (raw, before) => [...before, of.decode(bytesOf(raw))],
+  read: (raw, before) => {
+    before.push(of.decode(bytesOf(raw)));
+    return before;
+  },
 });
 
 const entry = message({ key: string(1), value: string(2) });
