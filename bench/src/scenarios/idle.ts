@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, startFleet } from '@slipway/simulator';
 import { cpuMs } from '../fleets/cpu.js';
 import { openRecords, type Records } from '../fleets/records.js';
+import { commandCalls, redisMs } from '../fleets/redis-load.js';
 import { startProcess } from '../processes/forked.js';
 import type { ReplicasRequests } from '../processes/replicas.js';
 import type { Scenario } from '../scenario.js';
@@ -69,20 +70,4 @@ async function measure(count: number, note: (text: string) => void) {
     await fleet?.stop();
     replicas.stop();
   }
-}
-
-/** Returns how often Redis ran each command, also inside of scripts. */
-async function commandCalls({ redis }: Records): Promise<{ name: string; calls: number }[]> {
-  const info = await redis.info('commandstats');
-  return [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name = '', calls]) => ({
-    name,
-    calls: Number(calls),
-  }));
-}
-
-/** Returns the milliseconds of processor time that Redis has used. */
-async function redisMs({ redis }: Records): Promise<number> {
-  const info = await redis.info('cpu');
-  const seconds = [...info.matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)].map(([, each]) => Number(each));
-  return seconds.reduce((sum, each) => sum + each, 0) * 1_000;
 }

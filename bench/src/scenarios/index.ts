@@ -18,6 +18,7 @@ import { p15 } from './p15.js';
 import { p16 } from './p16.js';
 import { replicated } from './replicated.js';
 import { restart } from './restart.js';
+import { viewing } from './viewers.js';
 
 /** All scenarios, in the order they run in. */
 export const scenarios: readonly Scenario[] = [
@@ -40,4 +41,5 @@ export const scenarios: readonly Scenario[] = [
   ingest,
   replicated,
   restart,
+  viewing,
 ];
