@@ -58,13 +58,18 @@ export class PoolRegistry {
     return (await declareScript.run(on, args)) as string[];
   }
 
+  /** Returns the names of the declared pools. */
+  async declared(): Promise<string[]> {
+    return await this.#redis.zrange(this.#keys.pools, '0', '-1');
+  }
+
   /**
    * Returns the declared pools, and those of replicas that workers of earlier versions announce, by name. While no worker runs, returns
    * the last known pools.
    */
   async list(): Promise<PoolState[]> {
     const [declared, urls] = await Promise.all([
-      this.#redis.zrange(this.#keys.pools, '0', '-1'),
+      this.declared(),
       this.#redis.zrangebyscore(this.#keys.replicas, this.#now() - forgottenAfterMs, '+inf'),
     ]);
     if (declared.length + urls.length === 0)

@@ -10,7 +10,7 @@ import type { LeaderTask } from './leader.js';
 
 interface CapacityOptions {
   readonly registry: Pick<ReplicaRegistry, 'urls' | 'states'>;
-  readonly pools: Pick<PoolRegistry, 'list'>;
+  readonly pools: Pick<PoolRegistry, 'declared' | 'list'>;
   readonly builds: Pick<BuildQueues, 'limit'>;
   readonly logger: Logger;
 }
@@ -42,9 +42,13 @@ export class Capacity implements LeaderTask {
 
   async run(): Promise<void> {
     const { pools, builds, logger } = this.#options;
-    const [replicas, declared] = await Promise.all([this.#replicas(), pools.list()]);
+    const [replicas, declared] = await Promise.all([this.#replicas(), pools.declared()]);
     // A pool without replicas has a limit too: its jobs wait in the queue.
-    for (const pool of new Set([...declared.map(({ name }) => name), ...this.#set.keys()])) {
+    for (const pool of new Set([
+      ...declared,
+      ...replicas.map((replica) => replica.pool),
+      ...this.#set.keys(),
+    ])) {
       const own = replicas.filter((replica) => replica.pool === pool);
       const slots = fleetCapacity(own);
       const wanted = slots + Math.max(2, readyPerReplica * own.length);
