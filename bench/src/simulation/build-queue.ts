@@ -56,7 +56,11 @@ export class BuildQueue implements Pick<BuildQueues, 'add' | 'remove' | 'missing
 
   /** Puts a job back that a worker gave back. */
   async putBack(ids: readonly string[]): Promise<void> {
-    await this.add(ids.map((id) => ({ id, pool: '', priority: this.#priorities.get(id) ?? 1 })));
+    await this.add(ids.map((id) => ({ id, pool: '', priority: this.priorityOf(id) })));
+  }
+
+  priorityOf(id: string): number {
+    return this.#priorities.get(id) ?? 1;
   }
 
   forget(id: string): void {

@@ -162,6 +162,7 @@ export class Builds {
           this.#room.add({
             ...{ id, leaseId: `${id}/${this.#attempts++}`, pool: defaultPool, suspect, since: now },
             ...{ repository: job.image.replace(/:\d+$/, ''), home: reply.home },
+            priority: queue.priorityOf(id),
           });
         } else if (reply?.outcome === 'wait') this.#later(id);
         else if (reply?.outcome === 'terminal') this.#forget(id);

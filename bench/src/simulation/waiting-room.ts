@@ -10,6 +10,8 @@ export interface Waiter {
   readonly repository: string;
   readonly home: string | undefined;
   readonly suspect: boolean;
+  /** The position of the job in the queue: lower is earlier. */
+  readonly priority: number;
   readonly since: number;
   patienceMs: number;
   asked: boolean;
@@ -30,7 +32,9 @@ export class WaitingRoom {
   readonly #ledger: SlotLedger;
   readonly #fleet: SimulatedFleet;
   readonly #preferences: Preferences;
+  /** In the order of the queue, once sorted. */
   #waiting: Waiter[] = [];
+  #isSorted = true;
 
   constructor({ ledger, fleet }: { ledger: SlotLedger; fleet: SimulatedFleet }) {
     this.#ledger = ledger;
@@ -58,6 +62,7 @@ export class WaitingRoom {
   add(waiter: Omit<Waiter, 'patienceMs' | 'asked'>): void {
     const patienceMs = waiter.home === undefined ? 0 : slotWaitMs;
     this.#waiting.push({ ...waiter, patienceMs, asked: false });
+    this.#isSorted = false;
   }
 
   /** Removes and returns the jobs that have waited long enough. */
@@ -80,6 +85,8 @@ export class WaitingRoom {
   }
 
   #asking(now: number): Waiter[] {
+    if (!this.#isSorted) this.#waiting.sort((a, b) => a.priority - b.priority || a.since - b.since);
+    this.#isSorted = true;
     const fresh: Waiter[] = [];
     const others: Waiter[] = [];
     const free = Math.max(0, this.#fleet.free);
@@ -88,7 +95,8 @@ export class WaitingRoom {
       if (!waiter.asked) fresh.push(waiter);
       else if (others.length < free && this.#mayGet(waiter, now)) others.push(waiter);
     }
-    return [...others, ...fresh].slice(0, atOnce);
+    const asking = new Set([...others, ...fresh].slice(0, atOnce));
+    return this.#waiting.filter((waiter) => asking.has(waiter));
   }
 
   #mayGet({ home, since, patienceMs }: Waiter, now: number): boolean {
