@@ -9,7 +9,7 @@ export type Segment = { readonly made: Buffer } | Stretch;
 export interface Stretch {
   readonly layer: number;
   readonly start: number;
-  readonly end: number;
+  end: number;
   /** True if the stretch has whole entries, whose headers each get the layer's folder as their ustar prefix. */
   readonly entries: boolean;
 }
@@ -35,11 +35,11 @@ export function planLayers(layers: readonly Layer[]): Segment[] {
       const fields = headerFields(entry);
       const content = start + headerLength(fields);
       const end = content + padded(fields.size);
-      const path = `${layer.at}/${entry.path}`;
-      if (owners === undefined || owners.get(path)?.layer === index) {
+      const path = () => `${layer.at}/${entry.path}`;
+      if (owners === undefined || owners.get(path())?.layer === index) {
         if (isPlain(fields)) extend(segments, { layer: index, start, end, entries: true });
         else {
-          segments.push({ made: encode({ ...fields, path }) });
+          segments.push({ made: encode({ ...fields, path: path() }) });
           if (end > content) segments.push({ layer: index, start: content, end, entries: false });
         }
       }
@@ -113,8 +113,8 @@ function encode(fields: HeaderFields): Buffer {
 
 /** Appends a stretch of entries, or extends the last one if that ends directly before it. */
 function extend(segments: Segment[], stretch: Stretch): void {
-  const last = segments.at(-1);
+  const last = segments[segments.length - 1];
   if (last && 'layer' in last && last.entries && last.layer === stretch.layer && last.end === stretch.start) {
-    segments[segments.length - 1] = { ...last, end: stretch.end };
+    last.end = stretch.end;
   } else segments.push(stretch);
 }
