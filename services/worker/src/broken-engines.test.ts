@@ -40,7 +40,7 @@ describe('a replica whose engine is dead', () => {
     expect(dead.payloads.length).toBeLessThanOrEqual(fewCalls);
     expect(alive.payloads).toHaveLength(20);
     await expect.poll(async () => (await stateOf(dead))?.readiness).toBe('broken');
-    expect((await stateOf(alive))?.readiness).toBe('ready');
+    await expect.poll(async () => (await stateOf(alive))?.readiness).toBe('ready');
   });
 
   it('is not called while no other is there; jobs wait, and succeed when the engine is back', async () => {
