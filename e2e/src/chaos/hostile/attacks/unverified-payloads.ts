@@ -67,12 +67,15 @@ export const unverifiedPayloads: Attack = {
   },
 };
 
+/** Begins a payload, and stops before its end. The API has its request by then, so a later request counts as newer. */
 async function begin(port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1' });
   socket.on('error', () => undefined);
-  await once(socket, 'connect');
   const head = `POST /build HTTP/1.1\r\nHost: 127.0.0.1\r\n${signatureHeader}: ${wrong}\r\n`;
-  socket.write(`${head}Content-Length: ${stalledBytes}\r\n\r\n`);
+  socket.write(`${head}Expect: 100-continue\r\nContent-Length: ${stalledBytes}\r\n\r\n`);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  if (!answer.toString().startsWith('HTTP/1.1 100 '))
+    throw new Error(`a payload was answered with ${answer}`);
   socket.resume().write(Buffer.alloc(stalledBytes - 1));
   return socket;
 }
