@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Template } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { parse } from 'yaml';
+import { parseUntrustedYaml } from '@slipway/shared/yaml';
 import { z } from 'zod';
 
 /** The settings of a template.yml that matter to a build, and the origin of the template. */
@@ -76,8 +76,7 @@ export function parseTemplateYaml(bytes: Uint8Array): TemplateSettings {
 
 function parseYaml(bytes: Uint8Array): unknown {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return parse(text, { maxAliasCount: maxAliases, logLevel: 'error', prettyErrors: false });
+    return parseUntrustedYaml(bytes, { maxAliasCount: maxAliases });
   } catch (error) {
     const [line = ''] = (error instanceof Error ? error.message : '').split('\n');
     throw invalid(`template.yml cannot be read: ${line}`, error);

@@ -73,7 +73,7 @@ build_options:
     ['a list for a document', '- a', 'template.yml'],
     ['bad YAML', 'a: [b', 'cannot be read'],
     ['bytes that are no text', Buffer.from([0x61, 0xff]), 'cannot be read'],
-    ['nesting without end', `a: ${'['.repeat(16_000)}`, 'template.yml'],
+    ['nesting without end', `a: ${'['.repeat(16_000)}`, 'nested more than 100 levels deep'],
     [
       'aliases of aliases',
       `a: &a [x]\n${[...'bcdefghijk'].map((n, i) => `${n}: &${n} [${`*${'abcdefghijk'[i]},`.repeat(9)}]`).join('\n')}`,

@@ -1,6 +1,6 @@
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { SlipwayError } from '../errors/index.js';
+import { parseUntrustedYaml } from '../yaml/index.js';
 import { decodeKey, fromBase64 } from './keys.js';
 
 export const algorithm = 'nacl/box';
@@ -62,8 +62,7 @@ export function parseSealedSecrets(content: Uint8Array): SealedSecrets {
 /** Reads every scalar as text (the failsafe schema), and refuses aliases, with which a small file could become a large one. */
 function parsedYaml(content: Uint8Array): unknown {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(content);
-    return parse(text, { schema: 'failsafe', maxAliasCount: 0, logLevel: 'error' });
+    return parseUntrustedYaml(content, { schema: 'failsafe', maxAliasCount: 0 });
   } catch {
     // The parser's message quotes its input.
     throw invalid('is not YAML of this kind');

@@ -1,0 +1,1 @@
+export { parseUntrustedYaml } from './parse-untrusted-yaml.js';
