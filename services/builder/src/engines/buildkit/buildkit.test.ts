@@ -4,18 +4,19 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { temporaryFolder } from '@slipway/local';
 import { createLogger } from '@slipway/shared/logger';
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { BuildkitEngine } from './buildkit.js';
 import { frame } from './protocol/grpc.js';
 import { listWorkersResponse } from './protocol/messages.js';
 
 const folder = await temporaryFolder();
+afterAll(() => folder.remove());
 const servers: Http2Server[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** Starts what answers every call with one worker, and the trailers. Returns an engine that asks it. */
+/** Starts a server that answers every call with one worker and the trailers. Returns an engine that calls it. */
 async function engineWith({
   version,
   label = 'sandbox',
