@@ -1,5 +1,4 @@
 import type { Scenario } from '../scenario.js';
-import { acquireScenario } from './acquire.js';
 import { idle } from './idle.js';
 import { ingest } from './ingest.js';
 import { p1 } from './p1.js';
@@ -39,7 +38,6 @@ export const scenarios: readonly Scenario[] = [
   p15,
   p16,
   idle,
-  acquireScenario,
   ingest,
   replicated,
   restart,

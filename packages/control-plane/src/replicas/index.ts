@@ -1,4 +1,3 @@
-export { Announcer } from './announcer.js';
 export { readDemand } from './demand.js';
 export {
   type AcquireReply,

@@ -22,12 +22,8 @@ export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'broken' | 'draining' | '
 /** A build that needs a slot. */
 export interface SlotRequest {
   readonly id: string;
-  /** Any of its replicas may get the build. */
-  readonly pool: string;
-  /** A few replicas that come first, in the order of preference. */
+  /** Replicas in the order of preference. */
   readonly preference: readonly string[];
-  /** Replicas that must not get the build. */
-  readonly except?: Iterable<string>;
   readonly suspect: boolean;
   /** The replica that has the layers of the image. It may be missing in `preference`. */
   readonly home?: string | undefined;
@@ -42,8 +38,8 @@ export interface SlotRequest {
 interface LedgerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** The worker. It is woken on the channel `keys.freed(worker)`. Without a name it is never woken. */
-  readonly worker?: string;
+  /** The message that other processes receive on the channel `keys.freed` when this one frees a slot. */
+  readonly origin?: string;
 }
 
 /** A slot, or without one the reason and the time to wait. */
@@ -52,7 +48,7 @@ export type AcquireReply =
   | {
       readonly lease: undefined;
       readonly patienceMs: number;
-      /** The lack of every replica of the pool; undefined when a replica may be able to build. */
+      /** The lack of every replica that the build prefers; undefined when a replica may be able to build. */
       readonly lacking: 'isolation' | 'feature' | undefined;
     };
 
@@ -66,10 +62,9 @@ const script = scriptsIn(controlPlaneLua, 'replicas/');
 const scripts = {
   acquire: script('acquire', {
     ttl_ms: z.number(),
+    urls: z.array(z.string()),
     isolated_engines: z.array(z.string()),
-    worker: z.string(),
     builds: z.array(z.string()),
-    waiting: z.array(z.string()),
   }),
   renew: script('renew', { ttl_ms: z.number(), leases: z.array(z.string()) }),
   free: script('free', {
@@ -77,10 +72,8 @@ const scripts = {
     url: z.string(),
     outcome: z.string(),
     taken: z.int(),
-    worker: z.string(),
-    is_used: z.boolean(),
+    origin: z.string(),
   }),
-  wake: script('wake', { pool: z.string(), url: z.string(), worker: z.string() }),
 };
 
 /**
@@ -89,39 +82,35 @@ const scripts = {
  */
 export class SlotLedger {
   readonly #on: { readonly redis: Redis; readonly keys: Keys };
-  readonly #worker: string;
+  readonly #origin: string;
 
-  constructor({ redis, keys, worker = '' }: LedgerOptions) {
+  constructor({ redis, keys, origin = '' }: LedgerOptions) {
     this.#on = { redis, keys };
-    this.#worker = worker;
+    this.#origin = origin;
   }
 
-  /**
-   * Takes slots for builds in one step, the first build first. Returns one reply for each request, in the same order. The worker is woken for the pools
-   * of builds that got no slot, and for those of `waiting`.
-   */
-  async acquire(
-    requests: readonly SlotRequest[],
-    ttlMs: number,
-    waiting: readonly string[] = [],
-  ): Promise<AcquireReply[]> {
-    if (requests.length === 0) return [];
-    const builds = requests.flatMap((request) => {
-      const { id, pool, suspect, home = '', onlyHome, needsIsolation, needsFeature = '' } = request;
-      const flags = {
-        suspect: suspect ? '1' : '0',
-        only: onlyHome ? '1' : '0',
-        isolation: needsIsolation ? '1' : '0',
-      };
-      const lists = [request.preference, request.except ?? []].map((urls) => [...urls].join(' '));
-      return [id, pool, flags.suspect, home, flags.only, flags.isolation, needsFeature, ...lists];
-    });
+  /** Takes slots for builds in one step, the first build first. Returns one reply for each request, in the same order. */
+  async acquire(requests: readonly SlotRequest[], ttlMs: number): Promise<AcquireReply[]> {
+    const urls = [...new Set(requests.flatMap(({ preference }) => preference))];
+    if (urls.length === 0)
+      return requests.map(() => ({ lease: undefined, patienceMs: 0, lacking: undefined }));
+    const numbers = new Map(urls.map((url, at) => [url, at + 1]));
+    const builds = requests.flatMap(
+      ({ id, suspect, home, onlyHome, needsIsolation, needsFeature, preference }) => [
+        id,
+        suspect ? '1' : '0',
+        String(numbers.get(home ?? '') ?? 0),
+        onlyHome ? '1' : '0',
+        needsIsolation ? '1' : '0',
+        needsFeature ?? '',
+        preference.map((url) => numbers.get(url)).join(','),
+      ],
+    );
     const replies = await scripts.acquire.run(this.#on, {
       ttl_ms: ttlMs,
+      urls,
       isolated_engines: isolatedEngines,
-      worker: this.#worker,
       builds,
-      waiting: [...waiting],
     });
     return (replies as [string, number, string?][]).map(([url, number, lacking], at) =>
       url === ''
@@ -141,21 +130,10 @@ export class SlotLedger {
     return (await scripts.renew.run(this.#on, args)) as string[];
   }
 
-  /**
-   * Frees the slot, and wakes a worker that waits for one, unless this worker asks for the slot at once (`isUsed`). Returns the change of the replica's
-   * circuit, if any.
-   */
-  async free(
-    { id, url, taken }: Lease,
-    outcome: ReplicaOutcome,
-    isUsed = false,
-  ): Promise<'opened' | 'closed' | undefined> {
-    const args = { lease: id, url, outcome, taken, worker: this.#worker, is_used: isUsed };
+  /** Frees the slot. Returns the change of the replica's circuit, if any. */
+  async free({ id, url, taken }: Lease, outcome: ReplicaOutcome): Promise<'opened' | 'closed' | undefined> {
+    const args = { lease: id, url, outcome, taken, origin: this.#origin };
     const change = (await scripts.free.run(this.#on, args)) as string;
     return change === '' ? undefined : (change as 'opened' | 'closed');
-  }
-  /** Wakes another worker for a free slot that this one has no build for. */
-  async wakeAnother(pool: string, url: string): Promise<void> {
-    await scripts.wake.run(this.#on, { pool, url, worker: this.#worker });
   }
 }

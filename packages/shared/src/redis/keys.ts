@@ -30,10 +30,8 @@ const patterns = {
   hold: 'hold',
   /** A string that the API writes before it waits for replicas: they have every earlier write once they have it. */
   replicationMark: 'replication-mark',
-  /** Channel that tells a worker the replica with a free slot. */
-  freed: 'freed:<worker>',
-  /** Sorted set of workers whose builds wait for a slot of a pool; score = since when, in ms. */
-  waiting: 'waiting:<pool>',
+  /** Channel that announces a free slot. */
+  freed: 'freed',
   /** The name of the leading worker; expires with its lease. */
   leader: 'leader',
   /** Sorted set of workers; score = last sign of life, in ms. */
@@ -46,16 +44,6 @@ const patterns = {
   removals: 'removals:<of>',
   /** Sorted set of replica URLs; score = when a worker last named each, in ms. */
   replicas: 'replicas',
-  /** Exists while some worker has announced the same replicas lately. */
-  announced: 'announced:<view>',
-  /** Hash: replica URL → what it offers. The index of free slots; see replicas/include/offers.lua. */
-  offers: 'offers',
-  /** Sorted set of replica URLs; score = when to read each again, in ms. */
-  offersDue: 'offers:due',
-  /** Hash: the sums of the offers of a pool by class. */
-  offersOfPool: 'offers:pool:<pool>',
-  /** Sorted set of the replicas of a pool and a class with a free slot; score = load / limit. */
-  room: 'room:<pool>:<class>',
   /** Sorted set of pool names; score = when a worker last declared each, in ms. */
   pools: 'pools',
   /** Hash: platforms of a pool, slots of a replica, and the time in which its queue is to drain. */

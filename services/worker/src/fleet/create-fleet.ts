@@ -1,11 +1,5 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import {
-  Announcer,
-  addressOf,
-  PoolRegistry,
-  ReplicaRegistry,
-  SlotLedger,
-} from '@slipway/control-plane/replicas';
+import { addressOf, PoolRegistry, ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
 import type { Cleanups } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Redis } from '@slipway/shared/redis';
@@ -46,13 +40,8 @@ export function createFleet(options: FleetOptions) {
   const declarations = new PoolDeclarations({ pools: declaredPools(config), registry: pools, logger });
   const kubernetes = config.kubernetes && new KubernetesClient({ config: config.kubernetes });
   if (kubernetes) cleanups.defer('client of Kubernetes', () => kubernetes.close());
-  const announcer = new Announcer({ redis, keys, registry });
   const discovery = new Discovery({
-    ...{ builders: config.builders, kubernetes, logger },
-    registry: {
-      announce: (replicas) => announcer.announce(replicas),
-      retire: (urls) => registry.retire(urls),
-    },
+    ...{ builders: config.builders, registry, kubernetes, logger },
     onGone(replica) {
       for (const change of ['opened', 'closed'])
         metrics.circuits.remove({ replica: addressOf(replica), change });
@@ -60,7 +49,7 @@ export function createFleet(options: FleetOptions) {
   });
   const placement = new Placement({
     ...{ origin, discovery, subscriber, keys, logger },
-    ledger: new SlotLedger({ redis, keys, worker: origin }),
+    ledger: new SlotLedger({ redis, keys, origin }),
     ttlMs: config.lockDurationMs,
     onLost: ({ id }) => interruptions.interrupt(jobOfLease(id), 'slot_lost'),
     onCircuit(replica, change) {
