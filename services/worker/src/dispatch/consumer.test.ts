@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createBuildQueues, queueKeys } from '@slipway/control-plane/queues';
 import { newId } from '@slipway/shared/ids';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
-import { afterAll, afterEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { Consumer } from './consumer.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -42,6 +43,18 @@ function consumer({ concurrency = 100, responsive = async () => undefined, handl
       : redis.zcard(`${queueKeys(keys, 'default')}${state}`);
   return {
     count,
+    /** Limits the jobs that all workers hold together. */
+    limit: (jobs: number) => builds.limit('default', jobs),
+    /** Returns a function that returns how often the consumer has waited in Redis. */
+    async countWaits() {
+      const monitor = await redis.monitor();
+      let waits = 0;
+      monitor.on('monitor', (_time: string, [command, key]: string[]) => {
+        if (command?.toLowerCase() === 'bzpopmin' && key?.startsWith(queueKeys(keys, 'default'))) waits++;
+      });
+      onTestFinished(() => monitor.disconnect());
+      return () => waits;
+    },
     add: (ids: readonly string[]) => builds.add(ids.map((id) => ({ id, pool: 'default', priority: 1 }))),
     start() {
       const running = made.run(stop.signal);
@@ -94,6 +107,26 @@ describe('the consumer of a pool', () => {
     }
     await expect.poll(() => made.count('active')).toBe(0);
     expect(most).toBe(3);
+  });
+
+  it('takes the next job when one ends at the limit of the fleet, without a wait in Redis', async () => {
+    let handled = 0;
+    const made = consumer({
+      async handle(id) {
+        // The consumer waits in Redis by then.
+        await sleep(20);
+        handled++;
+        return id === later ? 600_000 : undefined;
+      },
+    });
+    const all = ids(20);
+    const later = all[7];
+    await made.limit(1);
+    const waits = await made.countWaits();
+    await made.add(all);
+    made.start();
+    await expect.poll(() => handled).toBe(20);
+    expect(waits()).toBeLessThan(10);
   });
 
   it('takes no job while the event loop lags', async () => {

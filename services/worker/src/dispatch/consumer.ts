@@ -71,7 +71,12 @@ export class Consumer implements Component {
   readonly #options: ConsumerOptions;
   readonly #queue: string;
   readonly #inHand = new Map<string, InHand>();
-  #taken = 0;
+  readonly #requests = new Set<Promise<boolean>>();
+  #requested = 0;
+  /** Jobs that have ended. */
+  #ended = 0;
+  /** True while a request waits in Redis for a new job. */
+  #isWaiting = false;
   #hasRoom: (() => void) | undefined;
 
   constructor(options: ConsumerOptions) {
@@ -89,8 +94,8 @@ export class Consumer implements Component {
       stalledInterval: stalledIntervalMs,
       // The record counts lost workers; BullMQ itself must never give a job up.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
-      // Seconds. At the limit of the whole fleet, a job that ends wakes no request that waits, so each request waits only briefly.
-      drainDelay: 0.02,
+      // An idle worker looks again this often, in seconds; that is how soon it sees a raised concurrency.
+      drainDelay: 1,
     });
     worker.on('error', (error) => logger.warn({ err: error, queue: this.#queue }, 'queue error'));
     await worker.startStalledCheckTimer();
@@ -113,37 +118,67 @@ export class Consumer implements Component {
   }
 
   async #take(worker: Worker, signal: AbortSignal): Promise<void> {
-    const { eventLoop, logger, concurrency } = this.#options;
+    const { eventLoop } = this.#options;
     while (!signal.aborted) {
       await eventLoop.responsive(signal);
-      if (this.#inHand.size >= concurrency) await this.#room();
-      if (signal.aborted) return;
-      const token = `${worker.id}:${this.#taken++}`;
-      try {
-        const job = await worker.getNextJob(token);
-        if (job) this.#begin(job, token, signal);
-      } catch (error) {
-        logger.warn({ err: error, queue: this.#queue }, 'no job could be taken');
-        await sleep(retryMs, undefined, { signal }).catch(() => undefined);
-      }
+      while (this.#isFull && !signal.aborted) await this.#room();
+      if (signal.aborted) break;
+      const ended = this.#ended;
+      if (await this.#request(worker, signal, { block: false })) continue;
+      if (ended !== this.#ended || signal.aborted) continue;
+      this.#isWaiting = true;
+      await this.#request(worker, signal, { block: true });
+      this.#isWaiting = false;
     }
+    await Promise.all(this.#requests);
   }
 
-  /** Resolves when a job in hand has ended, or at the stop. */
+  get #isFull(): boolean {
+    return this.#inHand.size + this.#requests.size >= this.#options.concurrency;
+  }
+
+  /** Requests a job, and begins to handle it. Returns false when there is none, or when the fleet has as many as it may have. */
+  #request(worker: Worker, signal: AbortSignal, options: { readonly block: boolean }): Promise<boolean> {
+    const { logger } = this.#options;
+    const token = `${worker.id}:${this.#requested++}`;
+    const request = worker
+      .getNextJob(token, options)
+      .then((job) => {
+        if (job) this.#begin(worker, job, token, signal);
+        return job !== undefined;
+      })
+      .catch(async (error: unknown) => {
+        logger.warn({ err: error, queue: this.#queue }, 'no job could be taken');
+        await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+        return false;
+      })
+      .finally(() => {
+        this.#requests.delete(request);
+        this.#hasRoom?.();
+      });
+    this.#requests.add(request);
+    return request;
+  }
+
+  /** Resolves when a job in hand or a request has ended, or at the stop. */
   #room(): Promise<void> {
     return new Promise((resolve) => {
       this.#hasRoom = resolve;
     });
   }
 
-  #begin(job: Job, token: string, signal: AbortSignal): void {
+  #begin(worker: Worker, job: Job, token: string, signal: AbortSignal): void {
     const { logger } = this.#options;
     const ended = this.#handle(job, token, signal)
       // Another worker may have the job after a lock ran out. Its record decides who works on it.
       .catch((error: unknown) => logger.warn({ err: error, queue: this.#queue, id: job.id }, 'queue error'))
       .finally(() => {
         this.#inHand.delete(token);
+        this.#ended++;
         this.#hasRoom?.();
+        // The place of the job in the fleet is free. Redis wakes no request for that.
+        if (this.#isWaiting && !this.#isFull && !signal.aborted)
+          void this.#request(worker, signal, { block: false });
       });
     this.#inHand.set(token, { id: job.id ?? '', ended });
   }
