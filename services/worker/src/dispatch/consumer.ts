@@ -48,6 +48,8 @@ interface ConsumerOptions extends QueueConfig {
   readonly handle: (jobId: string) => Promise<number | undefined>;
   /** Called when the consumer is to stop, before it waits for the jobs in hand. */
   readonly onStop: () => void;
+  /** Milliseconds in which an idle worker looks again, and so sees a raised concurrency. Default: 1,000. */
+  readonly lookEveryMs?: number;
 }
 
 /** Milliseconds between two tries to take a job while Redis refuses that. */
@@ -86,7 +88,15 @@ export class Consumer implements Component {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { redis, keys, logger, lockDurationMs, stalledIntervalMs, onStop } = this.#options;
+    const {
+      redis,
+      keys,
+      logger,
+      lockDurationMs,
+      stalledIntervalMs,
+      onStop,
+      lookEveryMs = 1_000,
+    } = this.#options;
     const worker = new Worker(this.#queue, null, {
       connection: redis,
       prefix: keys.bullPrefix,
@@ -94,8 +104,7 @@ export class Consumer implements Component {
       stalledInterval: stalledIntervalMs,
       // The record counts lost workers; BullMQ itself must never give a job up.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
-      // An idle worker looks again this often, in seconds; that is how soon it sees a raised concurrency.
-      drainDelay: 1,
+      drainDelay: lookEveryMs / 1_000,
     });
     worker.on('error', (error) => logger.warn({ err: error, queue: this.#queue }, 'queue error'));
     await worker.startStalledCheckTimer();
