@@ -16,7 +16,7 @@ const durations = { meanMs: 600_000, sigma: 0 };
 
 export const replicated: Scenario = {
   name: 'replicated',
-  about: 'submissions to an API that waits for a replica of Redis, against one that does not wait',
+  about: 'submissions to an API with REDIS_WAIT_REPLICAS=1, against an API without it',
 
   async run({ note }) {
     const fleet = await startFleet({

@@ -121,7 +121,7 @@ export class SimulatedFleet {
     if (replica.state === 'builds') this.free++;
   }
 
-  /** Replicas that cost, those that boot and drain included. */
+  /** Returns the replicas that cost money: all that are not dead and not gone. */
   costing(): SimulatedReplica[] {
     return this.#all().filter(({ state }) => state !== 'dead' && state !== 'gone');
   }

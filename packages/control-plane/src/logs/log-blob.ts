@@ -51,7 +51,7 @@ export class LogBlob {
     return this.#waitingBytes + this.#sentBytes > maxUnstoredBytes;
   }
 
-  /** Returns all lines if they have at most `maxBytes`, and no part has any of them. */
+  /** Returns the whole log if it has at most `maxBytes` and no part of it was stored yet. */
   whole(maxBytes: number): string | undefined {
     const isWhole = this.#parts === 0 && !this.#writing && !this.#isRepeated;
     return isWhole && this.#waitingBytes <= maxBytes ? this.#waiting.join('') : undefined;

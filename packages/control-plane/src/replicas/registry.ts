@@ -280,7 +280,7 @@ export class ReplicaRegistry {
     return reported || isGone || Boolean(drained) || Boolean(leaving);
   }
 
-  /** Returns the state of a replica, also of one that no worker names. */
+  /** Returns the state of a replica, also of a replica that no worker names. */
   async get(url: string): Promise<ReplicaState | undefined> {
     return (await this.states([url]))[0];
   }

@@ -165,7 +165,7 @@ describe('the events of a tenant', () => {
       .toBe(true);
   });
 
-  test('include those that a process of an earlier version wrote, without a position to resume after', async () => {
+  test('include events of a process of an earlier version, without a position to resume after', async () => {
     const { keys, view, create } = installation();
     const [job = ''] = await create('a', 1);
     const viewer = view({ tenant: 'a' });

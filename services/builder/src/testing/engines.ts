@@ -97,10 +97,10 @@ export interface OpenedEngine {
     dockerConfig?: string;
     insecureRegistries?: readonly string[];
     sbomScanner?: string;
-    /** In place of what finds the engines' tools. */
+    /** In place of the environment in which the engines' tools are found. */
     childEnv?: Readonly<Record<string, string>>;
     credentialHelperEnv?: readonly string[];
-    /** In place of those that reach the engine's own daemon. */
+    /** In place of the settings that reach the engine's own daemon. */
     settings?: Readonly<Record<string, string>>;
   }): Promise<BuildEngine>;
   /** Settings of the service's environment that select this engine. */

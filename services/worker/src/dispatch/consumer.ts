@@ -169,6 +169,13 @@ export class Consumer implements Component {
     return request;
   }
 
+  /** Takes a job for the place that an ended job had in the fleet, while the other request waits: Redis does not wake it for that. */
+  async #takeNext(worker: Worker, signal: AbortSignal): Promise<void> {
+    await this.#options.eventLoop.responsive(signal);
+    if (this.#isWaiting && !this.#isFull && !signal.aborted)
+      await this.#request(worker, signal, { block: false });
+  }
+
   /** Resolves when a job in hand or a request has ended, or at the stop. */
   #room(): Promise<void> {
     return new Promise((resolve) => {
@@ -185,9 +192,7 @@ export class Consumer implements Component {
         this.#inHand.delete(token);
         this.#ended++;
         this.#hasRoom?.();
-        // The place of the job in the fleet is free. Redis wakes no request for that.
-        if (this.#isWaiting && !this.#isFull && !signal.aborted)
-          void this.#request(worker, signal, { block: false });
+        void this.#takeNext(worker, signal);
       });
     this.#inHand.set(token, { id: job.id ?? '', ended });
   }

@@ -1,6 +1,7 @@
 import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import { type JobResult, parseImageReference } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
+import { untilAborted } from '@slipway/shared/lifecycle';
 import { imageIndex, indexType, type PartManifest } from './image-index.js';
 import { openRepository, type RegistryConfig } from './registry.js';
 
@@ -27,14 +28,14 @@ export async function joinParts(
   const { image, tags = [], annotations, push } = record.spec;
   const took = () => Math.round(performance.now() - since);
   if (!push) return { image, duration_ms: took() };
-  const repository = await orAborted(openRepository(image, registries), signal);
+  const repository = await untilAborted(openRepository(image, registries), signal);
   const parts: PartManifest[] = [];
   for (const { id, pool, platforms } of record.parts ?? []) {
     const part = await store.get(id);
     if (!part) throw new SlipwayError('internal', `The record of the part ${id} is gone.`);
     // Builders that do not say the digest have pushed the tag just now.
     const reference = part.result?.digest ?? tagOf(part.spec.image);
-    const manifest = await orAborted(repository.manifest(reference), signal);
+    const manifest = await untilAborted(repository.manifest(reference), signal);
     onLog([`${platforms.join(', ')} by pool ${pool}: ${manifest.digest}`]);
     parts.push({ ...manifest, platforms });
   }
@@ -43,26 +44,11 @@ export async function joinParts(
   // `image` is pushed last: once it exists, the job is done.
   for (const reference of [...tags, image]) {
     const target =
-      reference === image ? repository : await orAborted(openRepository(reference, registries), signal);
-    digest = await orAborted(target.push(index, { tag: tagOf(reference), mediaType: indexType }), signal);
+      reference === image ? repository : await untilAborted(openRepository(reference, registries), signal);
+    digest = await untilAborted(target.push(index, { tag: tagOf(reference), mediaType: indexType }), signal);
     onLog([`pushed the index ${digest} as ${reference}`]);
   }
   return { image, digest, duration_ms: took() };
 }
 
 const tagOf = (image: string) => parseImageReference(image)?.tag ?? 'latest';
-
-/** The library cannot be interrupted: its answer is no longer waited for. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort);
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}

@@ -57,7 +57,7 @@ const abandonedMs = 60_000;
  * 3. It condemns the others, one atomic step each: only a source that has not been used since that moment, and is not being written.
  *    From then on no record can refer to it, and its blobs are removed.
  *
- * A call does a small part of this, so that a worker that stops soon hands over. Two concurrent collectors, or one that stops midway, do no harm.
+ * A call collects a small part, so a worker that stops hands over soon. Two concurrent collectors do no harm, nor does a collector that stops midway.
  */
 export class SourceCollection implements LeaderTask {
   readonly name = 'collect sources';

@@ -1,4 +1,5 @@
 import { errorRow, SlipwayError } from '@slipway/shared/errors';
+import { untilAborted } from '@slipway/shared/lifecycle';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import { folderContext, readIgnoreRules } from '@slipway/source';
 import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun, EngineContext } from '../engine.js';
@@ -49,7 +50,7 @@ export class BuildkitEngine implements BuildEngine {
     const connection = new Connection(this.#options.address);
     const signal = AbortSignal.timeout(checkTimeoutMs);
     try {
-      const { workers } = await unlessAborted(connection.call(listWorkers, {}, signal), signal);
+      const { workers } = await untilAborted(connection.call(listWorkers, {}, signal), signal);
       if (workers.length === 0) throw new Error('it has no worker');
       this.#takeVersion(workers[0]?.version?.version ?? '');
       const isOpen = workers.some(({ labels }) => labels[processModeLabel] === 'no-sandbox');
@@ -118,7 +119,7 @@ export class BuildkitEngine implements BuildEngine {
     requireFit(texts);
     const connection = new Connection(this.#options.address);
     try {
-      await unlessAborted(connection.connected(), signal).catch((error: unknown) => {
+      await untilAborted(connection.connected(), signal).catch((error: unknown) => {
         if (signal.aborted) throw error;
         throw new SlipwayError('engine_unreachable', `BuildKit does not answer: ${(error as Error).message}`);
       });
@@ -137,20 +138,5 @@ export class BuildkitEngine implements BuildEngine {
     } finally {
       connection.close();
     }
-  }
-}
-
-/** Rejects with the signal's reason as soon as it is aborted. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort);
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

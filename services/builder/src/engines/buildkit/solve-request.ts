@@ -10,12 +10,12 @@ interface RequestOptions {
   readonly sbomScanner: string | undefined;
 }
 
-/** Returns what BuildKit is asked to solve, without the reference and the session. */
+/** Returns the request for BuildKit, without the reference and the session. */
 export function solveRequestOf({ request, isInsecure, sbomScanner }: RequestOptions): SolveRequest {
   const { options: asked, image, buildArgs, platforms, push, attestations, loadsFrontend } = request;
   const frontendAttrs: Record<string, string> = {};
   for (const [key, value] of Object.entries(buildArgs)) frontendAttrs[`build-arg:${key}`] = value;
-  // With a command line BuildKit takes the frontend for one that was loaded already, and loads none (dockerfile/builder/build.go).
+  // `cmdline` marks the frontend as loaded already, so BuildKit loads no other (dockerfile/builder/build.go).
   if (!loadsFrontend) frontendAttrs.cmdline = 'docker/dockerfile:1';
   if (platforms.length > 0) frontendAttrs.platform = platforms.join(',');
   if (attestations.provenance) frontendAttrs['attest:provenance'] = 'mode=min';
