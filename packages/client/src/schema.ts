@@ -2418,8 +2418,8 @@ export interface components {
              * @enum {string}
              */
             engine: "buildkit" | "buildkit-no-sandbox" | "buildah" | "unreported" | "unknown";
-            /** @description What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`. Absent while unknown */
-            features?: "build-options"[];
+            /** @description What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`; attachable-builds: its builds go on when their worker is gone, and another worker continues them. Absent while unknown */
+            features?: ("build-options" | "attachable-builds")[];
             /** @description open: it gets no builds for some time after repeated faults */
             circuit: components["schemas"]["CircuitState"];
             /** @description The replica finishes its builds and gets no new ones */

@@ -19,6 +19,10 @@ export interface SimulatorConfig extends CommonConfig {
   readonly faults: FaultRules;
   /** Makes the simulator report that it supports build options. Other builders do not. */
   readonly buildOptions: boolean;
+  /** As of Slipway's builder: milliseconds that a build with an id goes on without a reader. 0: such builds end with their connection. */
+  readonly detachedMs: number;
+  /** Milliseconds that the result of a build with an id is kept. */
+  readonly resultMs: number;
 }
 
 const longestBuildMs = 30 * 60_000;
@@ -36,6 +40,8 @@ export function loadConfig(env: Env): SimulatorConfig {
       seed: fields.int('BUILD_MS_SEED', { default: 1 }),
     },
     buildOptions: fields.bool('BUILD_OPTIONS', { default: true }),
+    detachedMs: fields.int('DETACHED_BUILD_MS', { default: 60_000 }),
+    resultMs: fields.int('BUILD_RESULT_MS', { default: 300_000 }),
     faults:
       fields.optionalParsed('FAULTS', { parse: (raw) => faultRulesSchema.parse(JSON.parse(raw)) }) ?? [],
   }));

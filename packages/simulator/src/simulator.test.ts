@@ -1,13 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { createHmac } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Simulator, type SimulatorOptions, startSimulator } from './start-simulator.js';
+import { linesOf as lines, payload, payloadSecret, sign } from './testing/payload.js';
 
-const payloadSecret = 'payload secret';
 const running: Simulator[] = [];
 afterEach(() => Promise.all(running.splice(0).map((simulator) => simulator.stop())));
 
@@ -16,20 +11,6 @@ async function start(options: Partial<SimulatorOptions> = {}): Promise<Simulator
   running.push(simulator);
   return simulator;
 }
-
-/** A payload as GNU tar packs it: the configuration last or first, with or without `./`. */
-function payload(image: string, order = ['context', 'com.openfaas.docker.config']): Buffer<ArrayBuffer> {
-  const folder = mkdtempSync(join(tmpdir(), 'simulator-'));
-  mkdirSync(join(folder, 'context'));
-  writeFileSync(join(folder, 'context', 'Dockerfile'), 'FROM scratch\n');
-  writeFileSync(join(folder, 'context', 'large'), Buffer.alloc(300_000, 1));
-  writeFileSync(join(folder, 'com.openfaas.docker.config'), JSON.stringify({ image }));
-  const { stdout } = spawnSync('tar', ['-C', folder, '-cf', '-', ...order], { maxBuffer: 2 ** 24 });
-  rmSync(folder, { recursive: true });
-  return Buffer.from(stdout);
-}
-
-const sign = (body: Buffer) => `sha256=${createHmac('sha256', payloadSecret).update(body).digest('hex')}`;
 
 interface Post {
   readonly image?: string;
@@ -52,12 +33,6 @@ function post({ url }: Simulator, options: Post = {}): Promise<Response> {
     ...(options.signal && { signal: options.signal }),
   });
 }
-
-const lines = async (answer: Response) =>
-  (await answer.text())
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as { status: string; log?: string[]; image?: string; error?: string });
 
 describe('a simulated replica that lies', () => {
   it.each([

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { builderFeatures, featuresHeader } from '@slipway/shared/contracts';
+import { type BuilderFeature, featuresHeader } from '@slipway/shared/contracts';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
+import { KeptBuilds } from './builds/kept-builds.js';
 import type { SimulatorConfig } from './config.js';
 import { Faults } from './faults/faults.js';
 import { routes } from './http/routes.js';
@@ -37,17 +38,22 @@ export function createSimulator(deps: SimulatorDeps): Component {
       const faults = new Faults({ seed: config.seed, rules: config.faults });
       const server = createServer({ keepAliveTimeout: 60_000 });
       const listener = createListener(server, config);
+      const features = featuresOf(config);
+      const kept = features.includes('attachable-builds')
+        ? new KeptBuilds({ ...config, draining: signal })
+        : undefined;
       const handle = routes({
         ...config,
         stats,
         faults,
+        kept,
         exit,
         refuse: (ms) => listener.pause(ms),
         draining: signal,
         reportsDrain: config.buildOptions,
       });
       server.on('request', (request, response) => {
-        if (config.buildOptions) response.setHeader(featuresHeader, builderFeatures.join(', '));
+        if (features.length > 0) response.setHeader(featuresHeader, features.join(', '));
         // A client that breaks off is part of the plan; the count shows it.
         handle(request, response).catch((error: unknown) => {
           logger.debug({ err: error }, 'a request broke off');
@@ -63,7 +69,8 @@ export function createSimulator(deps: SimulatorDeps): Component {
       if (!signal.aborted) await once(signal, 'abort');
       // It goes on listening, so that builds are refused with a 503 and no connection breaks under them.
       const until = performance.now() + config.shutdownGraceMs * drainShare;
-      while (stats.concurrency > 0 && performance.now() < until) await sleep(drainPollMs);
+      const isBusy = () => stats.concurrency > 0 || (kept?.unread ?? 0) > 0;
+      while (isBusy() && performance.now() < until) await sleep(drainPollMs);
       if (stats.concurrency > 0) server.closeAllConnections();
       server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'));
       const lingerUntil = performance.now() + lingerMs;
@@ -71,6 +78,12 @@ export function createSimulator(deps: SimulatorDeps): Component {
       await listener.stop();
     },
   };
+}
+
+/** Builders of others announce none. */
+function featuresOf({ buildOptions, detachedMs }: SimulatorConfig): BuilderFeature[] {
+  if (!buildOptions) return [];
+  return detachedMs > 0 ? ['build-options', 'attachable-builds'] : ['build-options'];
 }
 
 const connectionsOf = (server: Server) =>

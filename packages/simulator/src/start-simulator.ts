@@ -21,6 +21,10 @@ export interface SimulatorOptions {
   readonly faults?: FaultRules;
   /** Makes the simulator report that it supports build options. Default true. */
   readonly buildOptions?: boolean;
+  /** Milliseconds that a build with an id goes on without a reader. Default 60,000; 0 makes it end with its connection. */
+  readonly detachedMs?: number;
+  /** Milliseconds that the result of a build with an id is kept. Default 300,000. */
+  readonly resultMs?: number;
   readonly seed?: number;
   /** Action of the fault `exit`. Default: ends the process. */
   readonly exit?: () => void;
@@ -51,6 +55,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     durations: { seed: 1, ...(options.durations ?? { meanMs: 0, sigma: 0 }) },
     faults: options.faults ?? [],
     buildOptions: options.buildOptions ?? true,
+    detachedMs: options.detachedMs ?? 60_000,
+    resultMs: options.resultMs ?? 300_000,
   };
   const logger = createLogger({ name: 'simulator', level: config.logLevel });
   const stopping = new AbortController();

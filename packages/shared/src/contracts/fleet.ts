@@ -43,7 +43,7 @@ export const builderSchema = z
       .array(z.enum(builderFeatures))
       .optional()
       .describe(
-        'What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`. Absent while unknown',
+        'What it reported that it can do; build-options: it gets jobs with `dockerfile`, `target`, `tags`, `image_labels`, `annotations`, `no_cache` or `pull`; attachable-builds: its builds go on when their worker is gone, and another worker continues them. Absent while unknown',
       ),
     circuit: circuitSchema.describe('open: it gets no builds for some time after repeated faults'),
     draining: z.boolean().describe('The replica finishes its builds and gets no new ones'),

@@ -10,11 +10,22 @@ export const engineHeader = 'x-slipway-engine';
 export const featuresHeader = 'x-slipway-features';
 /** Set in each answer of a Slipway builder: a text that is new at each start of the process. */
 export const instanceHeader = 'x-slipway-instance';
-/** `build-options`: the builder reads the optional keys of `builderConfigSchema` from `dockerfile` to `pull`. */
-export const builderFeatures = ['build-options'] as const;
+/**
+ * `build-options`: the builder reads the optional keys of `builderConfigSchema` from `dockerfile` to `pull`.
+ * `attachable-builds`: the builder keeps a build with an id when its caller is gone (docs/function-builder-api.md).
+ */
+export const builderFeatures = ['build-options', 'attachable-builds'] as const;
 export type BuilderFeature = (typeof builderFeatures)[number];
 /** Set in a worker's request: `required` makes a builder refuse the build unless its engine isolates builds from the machine and from each other. */
 export const isolationHeader = 'x-slipway-isolation';
+
+/** Set in `POST /build`: the id that the caller chose for the build. `GET` and `DELETE /builds/{id}` name it. */
+export const buildIdHeader = 'x-slipway-build';
+const buildIdPattern = /^[A-Za-z0-9_-]{1,128}$/;
+export const isBuildId = (text: string): boolean => buildIdPattern.test(text);
+/** Returns the path of a build, with the number of the first log line to stream. */
+export const buildPath = (id: string, from?: number): string =>
+  `/builds/${id}${from === undefined ? '' : `?from=${from}`}`;
 
 export const contextFolder = 'context';
 /** The Go SDK reads the stream with a line scanner limited to 64 KiB. */
@@ -61,6 +72,11 @@ export type BuilderStatus = 'in_progress' | 'success' | 'failed';
 /** A line of a streamed answer, or a whole buffered answer. */
 export interface BuilderResult {
   readonly log?: readonly string[];
+  /**
+   * Only of a build with an id. Beside `log`: the number of its first line, counted from 0 over the build. In the result: the count
+   * of all lines. A number above the one that a reader expects shows that lines in between were dropped.
+   */
+  readonly line?: number;
   readonly image?: string;
   readonly status: BuilderStatus;
   readonly error?: string;

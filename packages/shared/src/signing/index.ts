@@ -1,3 +1,9 @@
+export {
+  type BuildCall,
+  callSignatureHeader,
+  signBuildCall,
+  verifyBuildCall,
+} from './build-call.js';
 export { formatSignature, isSignature, payloadHmac, signatureHeader, signatureMatches } from './hmac.js';
 export { type Resealed, resealFields, type SealedField } from './reseal.js';
 export { deriveKey, deriveKeys, reseal, type SealingKey, seal, unseal } from './seal.js';

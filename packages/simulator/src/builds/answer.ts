@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BuilderResult } from '@slipway/shared/contracts';
 
 /** A last word in any of the spellings that builders use. */
-type LastWord = Omit<BuilderResult, 'status' | 'digest' | 'code'> & { readonly status: string };
+export type LastWord = Omit<BuilderResult, 'status' | 'digest'> & { readonly status: string };
 
 /** Sends a build's log and end to the client: as NDJSON while it runs if the client asks for it, else as one object at the end. */
 export interface Answer {

@@ -3,11 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultRule } from '../faults/faults.js';
 import type { RecordedOptions, Stats } from '../stats/stats.js';
 import { answerTo, endWithJson } from './answer.js';
+import type { KeptBuild } from './kept-builds.js';
 import { isLie, tellLie } from './lies.js';
 
 export interface RunBuildOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  readonly buildId: string | undefined;
+  /** The build goes on when its client is gone. Undefined: it is stopped. */
+  readonly kept: KeptBuild | undefined;
   readonly image: string;
   readonly options: RecordedOptions;
   /** Milliseconds, before any fault. */
@@ -31,31 +35,39 @@ const userError = 'process "/bin/sh -c npm test" did not complete successfully: 
 
 /** Builds nothing, for as long as a build would take, and says how it ended, or breaks as the fault says. */
 export async function runBuild(options: RunBuildOptions): Promise<void> {
-  const { request, response, image, durationMs, fault, stats, exit, isEngineDead } = options;
+  const { request, response, kept, image, durationMs, fault, stats, exit, isEngineDead } = options;
   const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  if (kept) kept.begin(response);
+  else response.once('close', () => gone.abort());
+  const stopped = kept?.stopped ?? gone.signal;
   const factor = fault?.fault === 'slow' ? fault.factor : 1;
   const begun = performance.now();
-  stats.begun(image, options.options);
+  stats.begun(image, options.options, options.buildId);
   const sleep = async (share: number): Promise<boolean> => {
     const ms = durationMs * factor * share;
-    if (ms > 0) await delay(ms, undefined, { signal: gone.signal }).catch(() => undefined);
+    if (ms > 0) await delay(ms, undefined, { signal: stopped }).catch(() => undefined);
     if (share > 0) stats.slept(performance.now() - begun, factor);
-    return !gone.signal.aborted;
+    return !stopped.aborted;
   };
   const seconds = () => (performance.now() - begun) / 1000;
+  /** Counts a build that was stopped, and gives readers of a build with an id the reason. */
+  const aborted = () => {
+    stats.ended(image, 'aborted');
+    const error = 'The build was stopped.';
+    kept?.end({ image, status: 'failed', code: String(stopped.reason), error });
+  };
   const failed = (status: string) => ({ image, status, error: userError, duration: seconds() });
 
   switch (fault?.fault) {
     case 'hang':
-      await delay(2 ** 31 - 1, undefined, { signal: gone.signal }).catch(() => undefined);
-      return stats.ended(image, 'aborted');
+      await delay(2 ** 31 - 1, undefined, { signal: stopped }).catch(() => undefined);
+      return aborted();
     case 'error_500':
-      if (!(await sleep(1))) return stats.ended(image, 'aborted');
+      if (!(await sleep(1))) return aborted();
       stats.ended(image, 'failed');
       return endWithJson(response, 500, { log: [userError], ...failed('failed') });
     case 'garbage':
-      if (!(await sleep(1))) return stats.ended(image, 'aborted');
+      if (!(await sleep(1))) return aborted();
       stats.ended(image, 'failed');
       response.writeHead(200, { 'content-type': 'application/x-ndjson' });
       response.end('<html><body><h1>upstream sent too big header</h1></body></html>\n');
@@ -63,12 +75,12 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
   }
 
   if (fault && isLie(fault.fault)) {
-    if (!(await sleep(1))) return stats.ended(image, 'aborted');
+    if (!(await sleep(1))) return aborted();
     stats.ended(image, 'failed');
     return tellLie(response, fault.fault, image);
   }
 
-  const answer = answerTo(request, response);
+  const answer = kept ?? answerTo(request, response);
   const announceDrain = () => answer.drain();
   if (options.draining?.aborted) announceDrain();
   options.draining?.addEventListener('abort', announceDrain);
@@ -85,7 +97,9 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
     response.socket?.resetAndDestroy();
     return;
   }
-  if (!(await sleep(1))) return stats.ended(image, 'aborted');
+  if (fault?.fault === 'cut')
+    setTimeout(() => response.socket?.resetAndDestroy(), (durationMs * factor) / 2).unref();
+  if (!(await sleep(1))) return aborted();
   if (isEngineDead()) {
     stats.fault('engine_dead');
     stats.ended(image, 'failed');

@@ -5,7 +5,7 @@ import { uniform } from '../random/random.js';
 /**
  * Faults of a replica:
  * `busy` answers 429 though it has room; `hang` takes the build and says nothing more; `slow` takes `factor` times as long;
- * `reset` breaks the connection in the middle; `truncated` ends its stream without a terminal line; `garbage` answers
+ * `reset` breaks the connection in the middle; `cut` does the same to a build with an id, which goes on; `truncated` ends its stream without a terminal line; `garbage` answers
  * something else than JSON; `failed`, `failure`, `error_500` say that the build failed, in the three ways builders do;
  * `says` fails with the message `error`, in which `{image}` stands for the image;
  * `verbose` builds and writes a log of 4 KB; `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`; `engine_dead` lets the replica live and fails
@@ -18,6 +18,7 @@ const faultNames = [
   'hang',
   'slow',
   'reset',
+  'cut',
   'truncated',
   'garbage',
   'failed',

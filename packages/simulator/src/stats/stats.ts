@@ -42,14 +42,22 @@ export interface StatsSnapshot {
   readonly last_begun_at: number | null;
   readonly last_ended_at: number | null;
   readonly images: Readonly<Record<string, ImageStats>>;
+  /** Builds begun, by build id; and ids under which more than one was begun. */
+  readonly begun_by_id: Readonly<Record<string, number>>;
+  readonly built_twice: number;
+  /** `GET /builds/{id}` that found their build, and `DELETE /builds/{id}` that did. */
+  readonly attached: number;
+  readonly canceled: number;
 }
 
 type End = 'succeeded' | 'failed' | 'aborted';
+type BuildCall = 'attached' | 'canceled';
 type Refusal = 'busy' | 'draining' | 'bad_signatures' | 'bad_payloads';
 
 interface Counters {
-  readonly counts: Record<End | Refusal | 'begun', number>;
+  readonly counts: Record<End | Refusal | BuildCall | 'begun', number>;
   readonly images: Map<string, ImageStats>;
+  readonly begunById: Map<string, number>;
   readonly faults: Map<FaultName, number>;
   maxConcurrency: number;
   sleptMs: number;
@@ -71,8 +79,11 @@ const emptyCounters = (concurrency: number): Counters => ({
     draining: 0,
     bad_signatures: 0,
     bad_payloads: 0,
+    attached: 0,
+    canceled: 0,
   },
   images: new Map(),
+  begunById: new Map(),
   faults: new Map(),
   maxConcurrency: concurrency,
   sleptMs: 0,
@@ -116,12 +127,17 @@ export class Stats {
     this.#counters.counts[why]++;
   }
 
+  called(call: BuildCall): void {
+    this.#counters.counts[call]++;
+  }
+
   fault(name: FaultName): void {
     this.#counters.faults.set(name, (this.#counters.faults.get(name) ?? 0) + 1);
   }
 
-  begun(image: string, options: RecordedOptions = {}): void {
+  begun(image: string, options: RecordedOptions = {}, buildId?: string): void {
     const counters = this.#counters;
+    if (buildId !== undefined) counters.begunById.set(buildId, (counters.begunById.get(buildId) ?? 0) + 1);
     counters.counts.begun++;
     counters.lastBegunAt = Date.now();
     counters.firstBegunAt ??= counters.lastBegunAt;
@@ -171,6 +187,8 @@ export class Stats {
       last_begun_at: counters.lastBegunAt,
       last_ended_at: counters.lastEndedAt,
       images: Object.fromEntries(counters.images),
+      begun_by_id: Object.fromEntries(counters.begunById),
+      built_twice: [...counters.begunById.values()].filter((begun) => begun > 1).length,
     };
   }
 }

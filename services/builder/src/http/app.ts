@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { builderFeatures, engineHeader, featuresHeader, instanceHeader } from '@slipway/shared/contracts';
+import { type BuilderFeature, engineHeader, featuresHeader, instanceHeader } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { notFoundHandler, problemHandler, securityHeaders } from '@slipway/shared/http';
 import { sealingAlgorithm } from '@slipway/shared/sealing';
@@ -16,7 +16,8 @@ export function createApp(options: AppOptions): Express {
   const { health, logger, keyRing, engine } = options;
   const app = express().disable('x-powered-by');
   app.use(securityHeaders);
-  const fixed = { [featuresHeader]: builderFeatures.join(','), [instanceHeader]: randomUUID() };
+  const features: readonly BuilderFeature[] = ['build-options'];
+  const fixed = { [featuresHeader]: features.join(','), [instanceHeader]: randomUUID() };
   app.use((_req, res, next) => {
     res.set(fixed).set(engineHeader, engine.reported ?? 'unknown');
     next();

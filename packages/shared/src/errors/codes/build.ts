@@ -166,6 +166,13 @@ export const buildErrors = {
     'Read the log of the build engine (BuildKit) behind the builder, and start the engine again. Jobs go to other builders meanwhile.',
   ),
   builder_draining: row('fleet', 'replace', 503, 'The builder is draining', 'Try another replica.'),
+  build_abandoned: row(
+    'system',
+    'replace',
+    503,
+    'The builder stopped the build because no client read it',
+    'Slipway builds again. If it happens often, raise DETACHED_BUILD_MS of the builders.',
+  ),
   builder_not_isolated: row(
     'fleet',
     'replace',

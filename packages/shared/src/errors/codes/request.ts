@@ -223,4 +223,19 @@ export const requestErrors = {
     'The signature does not match the body',
     'Check the payload secret on both sides.',
   ),
+  signature_expired: user(
+    401,
+    'The time in the signature is more than five minutes away',
+    'Sign the call again, with the time of the `Date` header of this answer.',
+  ),
+  build_exists: user(
+    409,
+    'The builder already has a build with this id',
+    'Read it with GET /builds/{id}, or choose another id.',
+  ),
+  build_not_found: user(
+    404,
+    'The builder has no build with this id',
+    'Build again: the builder never had the build, or its result was dropped.',
+  ),
 } as const satisfies Record<string, Row>;
