@@ -1,18 +1,21 @@
 import type { DispatchJob } from '@slipway/control-plane/jobs';
 import { type BuildQueues, queueKeys } from '@slipway/control-plane/queues';
 import type { Keys, Redis } from '@slipway/shared/redis';
+import { Timetable } from './timetable.js';
 
 /** BullMQ orders jobs by priority, then by their arrival. */
 const scoreOf = (priority: number, arrival: number) => priority * 2 ** 32 + arrival;
 
 /**
  * The queue of one pool in place of BullMQ, in the same order and under the same keys, as far as `replicas/demand.lua` reads them. BullMQ
- * itself is left out: its locks and timers take the time of the process.
+ * itself is left out: its locks and timers take the time of the process. The order is also kept in memory, so that no step waits to learn
+ * which jobs are first.
  */
 export class BuildQueue implements Pick<BuildQueues, 'add' | 'remove' | 'missing' | 'limit'> {
   readonly #redis: Redis;
   readonly #key: string;
   readonly #priorities = new Map<string, number>();
+  readonly #order = new Timetable<string>();
   #arrivals = 0;
   /** Jobs that wait in the queue. */
   size = 0;
@@ -27,7 +30,9 @@ export class BuildQueue implements Pick<BuildQueues, 'add' | 'remove' | 'missing
   async add(jobs: readonly DispatchJob[]): Promise<void> {
     const members = jobs.flatMap(({ id, priority }) => {
       this.#priorities.set(id, priority);
-      return [scoreOf(priority, this.#arrivals++), id];
+      const score = scoreOf(priority, this.#arrivals++);
+      this.#order.add(score, id);
+      return [score, id];
     });
     this.size += jobs.length;
     if (members.length > 0) await this.#redis.zadd(`${this.#key}prioritized`, ...members);
@@ -45,13 +50,15 @@ export class BuildQueue implements Pick<BuildQueues, 'add' | 'remove' | 'missing
     this.concurrency = jobs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Takes the first jobs. */
-  async take(count: number): Promise<string[]> {
-    if (count <= 0 || this.size === 0) return [];
-    const flat = await this.#redis.zpopmin(`${this.#key}prioritized`, Math.min(count, this.size));
-    const ids = flat.filter((_, at) => at % 2 === 0);
-    this.size -= ids.length;
-    return ids;
+  /** Takes the first jobs. `written` resolves when Redis has them no more. */
+  take(count: number): { readonly ids: readonly string[]; readonly written: Promise<unknown> } {
+    const taken = Math.max(0, Math.min(count, this.size));
+    const ids = Array.from({ length: taken }, () => this.#order.takeFirst());
+    this.size -= taken;
+    return {
+      ids,
+      written: taken > 0 ? this.#redis.zrem(`${this.#key}prioritized`, ...ids) : Promise.resolve(),
+    };
   }
 
   /** Puts a job back that a worker gave back. */

@@ -145,10 +145,10 @@ export class Builds {
     const tired = this.#room.takeTired(now);
     for (const waiter of tired) this.#comeBack(waiter);
     for (;;) {
-      const ids = await queue.take(
+      const { ids, written } = queue.take(
         Math.min(together, queue.concurrency - this.#runningCount - this.#room.size),
       );
-      const replies = await Promise.all(ids.map((id) => store.admit(id)));
+      const [replies] = await Promise.all([Promise.all(ids.map((id) => store.admit(id))), written]);
       for (const [at, id] of ids.entries()) {
         const reply = replies[at];
         const job = this.#job(id);
@@ -237,7 +237,8 @@ export class Builds {
   async #finish(builds: readonly Build[]): Promise<void> {
     const { store, clock } = this.#with;
     if (builds.length === 0) return;
-    const ended = await Promise.all(
+    // One connection keeps the order, so nothing waits for the replies before.
+    const ended = Promise.all(
       builds.map(({ job, token }) =>
         store.finish(job.id, token, {
           state: 'succeeded',
@@ -245,24 +246,25 @@ export class Builds {
         }),
       ),
     );
+    const freed = this.#free(
+      builds.map(({ lease }) => lease),
+      'ok',
+    );
+    // Retention removes the records of ended jobs.
+    const removed = Promise.all(
+      builds.map(({ job, record }) =>
+        store.remove({ id: job.id, spec: record.spec, tenant: job.tenant.name }, clock.now() + 1),
+      ),
+    );
+    const [hasEnded, isRemoved] = await Promise.all([ended, removed, freed]);
     for (const [at, build] of builds.entries()) {
-      if (!ended[at]) throw new Error(`the end of ${build.job.id} was refused`);
+      if (!hasEnded[at] || !isRemoved[at]) throw new Error(`the end of ${build.job.id} was refused`);
       build.replica.layers.add(build.job.functionNumber);
       this.#built.add(build.job.functionNumber);
       this.#leave(build);
       this.#forget(build.job.id);
     }
     this.lastEndAt = clock.now();
-    await this.#free(
-      builds.map(({ lease }) => lease),
-      'ok',
-    );
-    // Retention removes the records of ended jobs.
-    await Promise.all(
-      builds.map(({ job, record }) =>
-        store.remove({ id: job.id, spec: record.spec, tenant: job.tenant.name }, clock.now() + 1),
-      ),
-    );
     this.#sinceAudit += builds.length;
   }
 

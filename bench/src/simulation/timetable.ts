@@ -21,11 +21,12 @@ export class Timetable<T> {
   /** Removes and returns all entries up to a time. */
   due(until: number): T[] {
     const found: T[] = [];
-    while (this.nextAt <= until) found.push(this.#takeFirst());
+    while (this.nextAt <= until) found.push(this.takeFirst());
     return found;
   }
 
-  #takeFirst(): T {
+  /** Removes and returns the first entry. */
+  takeFirst(): T {
     const heap = this.#heap;
     this.#swap(0, heap.length - 1);
     const first = heap.pop();

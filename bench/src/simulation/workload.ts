@@ -24,6 +24,8 @@ export const stepMs = 50;
 /** The record of a function stays while its tenant has no more than 5,000 names. */
 const functionsOfTenant = 5_000;
 const largeTenants = 4;
+/** Two builds of a function for one tag are so far apart in the queue that they never run at once. */
+const tagsOfFunction = 12;
 
 export const small: Tenant = { name: 'small', weight: 1 };
 const large = Array.from({ length: largeTenants }, (_, at): Tenant => ({ name: `large-${at}`, weight: 1 }));
@@ -59,8 +61,8 @@ function planned(
   return {
     tenant,
     functionNumber: number,
-    // A tag for each build: two jobs for one tag never run at once.
-    image: `registry.test/${tenant.name}/f${Math.abs(number)}:${round}`,
+    // Slipway keeps the newest job of each tag for a month, so the number of tags has a bound.
+    image: `registry.test/${tenant.name}/f${Math.abs(number)}:${round % tagsOfFunction}`,
     warmMs,
     coldMs: warmMs * coldFactor,
   };

@@ -88,3 +88,15 @@ test('a new value of a key has no end of its former value', async () => {
   const both = "return { redis.call('GET', base .. 'a'), redis.call('EXISTS', base .. 'b') }";
   expect(await run(both)).toEqual(['3', 1]);
 });
+
+test('a key without time left ends at once', async () => {
+  const { run } = scriptsAt(start);
+  await run("redis.call('SET', base .. 'k', '1') redis.call('PEXPIRE', base .. 'k', 0)");
+  expect(await run("return redis.call('EXISTS', base .. 'k')")).toBe(0);
+});
+
+test('a script with a command that virtual time cannot replace is refused', async () => {
+  const { run } = scriptsAt(start);
+  await expect(run("redis.call('PEXPIREAT', base .. 'k', 1)")).rejects.toThrow('does not know PEXPIREAT');
+  await expect(run("local name = 'TIME' return redis.call(name)")).rejects.toThrow('name of each command');
+});
