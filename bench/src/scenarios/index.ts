@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.js';
+import { acquireScenario } from './acquire.js';
 import { idle } from './idle.js';
 import { ingest } from './ingest.js';
 import { p1 } from './p1.js';
@@ -38,6 +39,7 @@ export const scenarios: readonly Scenario[] = [
   p15,
   p16,
   idle,
+  acquireScenario,
   ingest,
   replicated,
   restart,

@@ -106,9 +106,9 @@ export class WaitingRoom {
 
   async #ask(asking: readonly Waiter[], now: number) {
     const requests = asking.map((waiter) => ({
-      id: waiter.leaseId,
-      preference: this.#preference(waiter),
-      ...{ suspect: waiter.suspect, home: waiter.home, onlyHome: now - waiter.since < waiter.patienceMs },
+      ...{ id: waiter.leaseId, pool: waiter.pool, suspect: waiter.suspect },
+      ...this.#preferences.of(waiter),
+      onlyHome: now - waiter.since < waiter.patienceMs,
     }));
     const replies = await this.#ledger.acquire(requests, leaseMs);
     const got: { waiter: Waiter; lease: Lease }[] = [];
@@ -125,13 +125,5 @@ export class WaitingRoom {
     }
     for (const { lease } of got) this.#fleet.take(lease.url);
     return got;
-  }
-
-  #preference(waiter: Waiter): readonly string[] {
-    const order = this.#preferences.of(waiter);
-    const { home } = waiter;
-    return home !== undefined && order.includes(home)
-      ? [home, ...order.filter((url) => url !== home)]
-      : order;
   }
 }

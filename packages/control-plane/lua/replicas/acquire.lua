@@ -1,45 +1,102 @@
---- @include "replicas/include/replica"
--- Takes slots for builds, the first build first.
--- Arguments: ms that leases live, addresses of replicas, the reported engines that isolate builds, and builds, seven texts each: its lease, 1 for a suspect, the number of the replica that has its layers
--- or 0, 1 to take only that replica while it is usable, 1 when the build needs isolation, a feature that it needs or '', and the numbers of the replicas by
--- preference, separated by commas.
--- Returns for each build {url, builds on the replica now}, or without a slot {'', patience, the lack of every replica: 'isolation', 'feature' or ''}.
+--- @include "replicas/include/offers"
+-- Takes slots for builds, the first build first. The cost does not depend on the number of replicas.
+-- Arguments: ms that leases live, the reported engines that isolate builds, and builds, nine texts each: its lease, its pool, 1 for a suspect, the replica that has its
+-- layers or '', 1 to take only that replica while it is usable, 1 when the build needs isolation, a feature that it needs or '', the replicas that it prefers, and the
+-- replicas that it must not get. Both lists are addresses with spaces between them.
+-- Returns for each build {url, builds on the replica now}, or without a slot {'', patience, the lack of every replica of the pool: 'isolation', 'feature' or ''}.
 --
--- A build gets the first replica with room that has no more than its fair share of all builds plus one (consistent hashing with bounded loads), else the first with
--- room. A replica with an open circuit gets no build; once its time is up, it gets one build as a probe. A replica that the last health check found broken or draining
--- gets no build, nor does a pod that Kubernetes ends, or that is not ready and has answered no health check yet. A suspect never shares a replica with another suspect. A build that needs isolation gets no replica with another engine or of unknown engine. A build
--- that needs a feature gets no replica that did not report it.
+-- A build gets the first of the replicas that it prefers with room and no more than its fair share of all builds plus one (consistent hashing with bounded loads), else
+-- the replica of the pool with the smallest load for its limit. A replica with an open circuit gets no build; once its time is up, it gets one build as a probe. A replica
+-- that the last health check found broken or draining gets no build, nor does a pod that Kubernetes ends, or that is not ready and has answered no health check yet. A
+-- suspect never shares a replica with another suspect. A build that needs isolation gets no replica with another engine or of unknown engine. A build that needs a feature
+-- gets no replica that did not report it.
 -- Patience is the ms to wait for the replica with the layers: four times the time that a build there saves, at most three seconds.
-local replicas, patience = {}, nil
 
-for i, url in ipairs(args.urls) do
-  local f = redis.call('HMGET', keys.replica(url), 'configured', 'learned', 'open_until', 'draining', 'health', 'engine', 'engine_until',
-    'readiness', 'readiness_until', 'features', 'starting', 'leaving')
-  local open_until, limit = tonumber(f[3] or '0'), limit_of(f)
-  if open_until > 0 then limit = open_until > now and 0 or 1 end
-  -- Without a record its limit is unknown: it was not announced yet, or is gone.
-  if not f[1] or f[4] or f[12] or not answers(f[5], f[11]) or not takes_builds(f[8], f[9]) then limit = 0 end
-  local engine = tonumber(f[7] or '0') > now and f[6] or 'unknown'
-  local features = tonumber(f[7] or '0') > now and f[10] or nil
-  replicas[i] = { url = url, load = live(keys.slots(url)), limit = limit, engine = engine, features = features }
-end
+-- The freest replicas that are looked at. Replicas that a build must not get count extra. There are fewer suspects than workers.
+local freest = 32
+offer_due(8)
 
 local isolates = {}
 for _, engine in ipairs(args.isolated_engines) do isolates[engine] = true end
 
-local function is_isolated(r) return isolates[r.engine] end
-
-local function has_feature(r, feature)
-  return feature == '' or (r.features and string.find(r.features, ',' .. feature .. ',', 1, true) ~= nil)
+local builds, preferred = {}, {}
+for i = 1, #args.builds, 9 do
+  local lease, pool, suspect, home, only_home, isolation, feature, preference, except = unpack(args.builds, i, i + 8)
+  local build = { lease = lease, pool = pool, home = home, feature = feature, preference = {}, except = {}, excepted = 0 }
+  build.suspect, build.only_home, build.isolation = suspect == '1', only_home == '1', isolation == '1'
+  for url in string.gmatch(preference, '%S+') do
+    build.preference[#build.preference + 1] = url
+    preferred[#preferred + 1] = url
+  end
+  for url in string.gmatch(except, '%S+') do
+    build.except[url] = true
+    build.excepted = build.excepted + 1
+  end
+  builds[#builds + 1] = build
 end
 
--- Returns the lack that every replica has, or ''. A replica whose engine or features are unknown may still be able to build.
-local function impossible(isolation, feature, order)
+-- The entries of the replicas that builds prefer. An entry may be old, so it is read again before a build gets its replica.
+local entries = {}
+for from = 1, #preferred, 1000 do
+  local urls = { unpack(preferred, from, math.min(from + 999, #preferred)) }
+  for at, entry in ipairs(redis.call('HMGET', keys.offers, unpack(urls))) do entries[urls[at]] = parse_offer(urls[at], entry) end
+end
+
+-- The replicas that were read in this call, and those of them that got builds since their entries were written.
+local read, granted, sums_of_pool = {}, {}, {}
+
+local function write_granted()
+  for _, r in ipairs(granted) do
+    write_offer(r.url, r)
+    r.is_granted = nil
+  end
+  granted = {}
+end
+
+local function replica_at(url)
+  if read[url] == nil then
+    local r = read_replica(url)
+    if write_offer(url, r) then
+      write_granted()
+      sums_of_pool = {}
+    end
+    read[url] = r or false
+  end
+  return read[url]
+end
+
+-- Returns the classes of a pool with their sums, in a fixed order.
+local function classes_of(pool)
+  if sums_of_pool[pool] then return sums_of_pool[pool] end
+  local flat, by_class, list = redis.call('HGETALL', keys.offersOfPool(pool)), {}, {}
+  for i = 1, #flat, 2 do
+    local class, engine, features, of = string.match(flat[i], '^(([^/]*)/(%S*)) (%a+)$')
+    if not by_class[class] then
+      by_class[class] = { class = class, engine = engine, features = features, limit = 0, load = 0 }
+      list[#list + 1] = by_class[class]
+    end
+    by_class[class][of] = tonumber(flat[i + 1])
+  end
+  table.sort(list, function(a, b) return a.class < b.class end)
+  sums_of_pool[pool] = list
+  return list
+end
+
+-- Both take a class or a replica.
+local function is_isolated(of) return isolates[of.engine] end
+
+local function has_feature(of, feature)
+  return feature == '' or string.find(of.features, ',' .. feature .. ',', 1, true) ~= nil
+end
+
+local function fits(build, of) return (is_isolated(of) or not build.isolation) and has_feature(of, build.feature) end
+
+-- Returns the lack that every replica of the pool has, or ''. A replica whose engine or features are unknown may still be able to build.
+local function impossible(build)
   local found, all_share_machine = false, true
-  for number in string.gmatch(order, '%d+') do
-    local r = replicas[tonumber(number)]
-    local shares_machine = isolation and r.engine ~= 'unknown' and not is_isolated(r)
-    if not shares_machine and (has_feature(r, feature) or not r.features) then return '' end
+  for _, of in ipairs(classes_of(build.pool)) do
+    local shares_machine = build.isolation and of.engine ~= 'unknown' and not is_isolated(of)
+    if not shares_machine and (has_feature(of, build.feature) or of.features == '?') then return '' end
     all_share_machine = all_share_machine and shares_machine
     found = true
   end
@@ -52,27 +109,49 @@ local function has_suspect(r)
   return r.suspect_count > 0
 end
 
-local function choose(suspect, home, only_home, isolation, feature, order)
-  local usable, builds, capacity, home_usable = {}, 0, 0, false
-  for number in string.gmatch(order, '%d+') do
-    local r = replicas[tonumber(number)]
-    if r.limit > 0 and not (suspect and has_suspect(r)) and (is_isolated(r) or not isolation) and has_feature(r, feature) then
-      usable[#usable + 1] = r
-      home_usable = home_usable or r == home
-      builds = builds + r.load
-      capacity = capacity + r.limit
-    end
-  end
-  local second
-  for _, r in ipairs(usable) do
-    if r.load < r.limit and (r == home or not (only_home and home_usable)) then
-      local share = math.ceil((builds + 1) * r.limit / capacity)
-      if r.load <= share or r == home then return r end
-      second = second or r
-    end
-  end
-  return second
+local function is_usable(build, r)
+  return r and r.limit > 0 and r.pool == build.pool and not build.except[r.url] and fits(build, r) and not (build.suspect and has_suspect(r))
 end
+
+local function has_room(build, r) return is_usable(build, r) and r.load < r.limit end
+
+local function first_in_share(build, home)
+  local load, limit = 0, 0
+  for _, of in ipairs(classes_of(build.pool)) do
+    if fits(build, of) then load, limit = load + of.load, limit + of.limit end
+  end
+  for _, url in ipairs(build.preference) do
+    if has_room(build, read[url] or entries[url]) then
+      local r = replica_at(url)
+      if has_room(build, r) and (r == home or r.load <= math.ceil((load + 1) * r.limit / math.max(limit, r.limit))) then return r end
+    end
+  end
+end
+
+-- Returns the replica with room that has the smallest load for its limit.
+local function freest_of(build)
+  local best
+  write_granted()
+  for _, of in ipairs(classes_of(build.pool)) do
+    local urls = fits(build, of) and redis.call('ZRANGE', keys.room(build.pool, of.class), 0, freest + build.excepted - 1) or {}
+    for _, url in ipairs(urls) do
+      local r = not build.except[url] and replica_at(url)
+      if has_room(build, r) then
+        if not best or r.load / r.limit < best.load / best.limit then best = r end
+        break
+      end
+    end
+  end
+  return best
+end
+
+local function choose(build)
+  local home = build.home ~= '' and replica_at(build.home) or nil
+  if build.only_home and is_usable(build, home) then return home.load < home.limit and home or nil end
+  return first_in_share(build, home) or freest_of(build)
+end
+
+local patience
 
 local function worth_waiting()
   if not patience then
@@ -83,23 +162,31 @@ local function worth_waiting()
   return patience
 end
 
-local replies = {}
-for i = 1, #args.builds, 7 do
-  local lease, suspect, home, only_home, isolation, feature, order = unpack(args.builds, i, i + 6)
-  suspect, home, only_home, isolation = suspect == '1', replicas[tonumber(home)], only_home == '1', isolation == '1'
-  local chosen = choose(suspect, home, only_home, isolation, feature, order)
-  if chosen then
-    chosen.load = chosen.load + 1
-    redis.call('ZADD', keys.slots(chosen.url), now + args.ttl_ms, lease)
-    keep_leases(keys.slots(chosen.url), args.ttl_ms)
-    if suspect then
-      chosen.suspect_count = 1
-      redis.call('ZADD', keys.suspectSlots(chosen.url), now + args.ttl_ms, lease)
-      keep_leases(keys.suspectSlots(chosen.url), args.ttl_ms)
-    end
-    replies[#replies + 1] = { chosen.url, chosen.load }
-  else
-    replies[#replies + 1] = { '', worth_waiting(), impossible(isolation, feature, order) }
+local function grant(build, r)
+  r.load = r.load + 1
+  r.due = math.min(r.due, now + args.ttl_ms)
+  if not r.is_granted then
+    r.is_granted = true
+    granted[#granted + 1] = r
+  end
+  for _, of in ipairs(classes_of(build.pool)) do
+    if of.class == r.class then of.load = of.load + 1 end
+  end
+  redis.call('ZADD', keys.slots(r.url), now + args.ttl_ms, build.lease)
+  if not r.is_kept then keep_leases(keys.slots(r.url), args.ttl_ms) end
+  r.is_kept = true
+  if build.suspect then
+    r.suspect_count = 1
+    redis.call('ZADD', keys.suspectSlots(r.url), now + args.ttl_ms, build.lease)
+    keep_leases(keys.suspectSlots(r.url), args.ttl_ms)
   end
 end
+
+local replies = {}
+for i, build in ipairs(builds) do
+  local r = choose(build)
+  if r then grant(build, r) end
+  replies[i] = r and { r.url, r.load } or { '', worth_waiting(), impossible(build) }
+end
+write_granted()
 return replies

@@ -1,4 +1,5 @@
 --- @include "replicas/include/process"
+--- @include "replicas/include/offers"
 -- Records that a replica answers, and its readiness. When a broken replica is ready again, its circuit allows a probe at once.
 -- Arguments: address, readiness, reason, ms for which they are valid.
 -- Returns the readiness before, or '' when it had expired.
@@ -10,4 +11,5 @@ if before == 'broken' and args.readiness == 'ready' and tonumber(f[3] or '0') > 
   redis.call('HSET', key, 'open_until', now)
 end
 expire_unless_announced(key)
+offer(args.url)
 return before

@@ -33,8 +33,8 @@ function installation() {
   const keys = redisKeys(`identity-${randomUUID()}`);
   const registry = new ReplicaRegistry({ redis, keys });
   const ledger = new SlotLedger({ redis, keys });
-  const acquire = async (...preference: string[]) => {
-    const request = { id: randomUUID(), preference, suspect: false };
+  const acquire = async (preferred: string, ...except: string[]) => {
+    const request = { id: randomUUID(), pool: 'default', preference: [preferred], except, suspect: false };
     const [reply] = await ledger.acquire([request], 60_000);
     return reply?.lease;
   };
@@ -68,7 +68,7 @@ describe('a pod with the address of another', () => {
     expect(await state(two.url)).toMatchObject({ ...fresh, name: 'builder-2', node: 'node-1' });
     expect(replicaId(two.url)).not.toBe(replicaId(one.url));
     expect(addressOf(two.url)).toBe(addressOf(one.url));
-    expect(await acquire(one.url)).toBeUndefined();
+    expect(await acquire(one.url, two.url)).toBeUndefined();
     expect(await acquire(two.url)).toMatchObject({ taken: 1 });
     expect(await registry.publicKey()).toBeUndefined();
   });
@@ -76,8 +76,8 @@ describe('a pod with the address of another', () => {
   it('does not wait for the slots of the other', async () => {
     const { registry, acquire } = installation();
     await registry.announce([pod('1', { max: 1 }), pod('2', { max: 1 })]);
-    expect(await acquire(pod('1').url)).toBeDefined();
-    expect(await acquire(pod('1').url)).toBeUndefined();
+    expect(await acquire(pod('1').url, pod('2').url)).toBeDefined();
+    expect(await acquire(pod('1').url, pod('2').url)).toBeUndefined();
     expect(await acquire(pod('2').url)).toBeDefined();
   });
 });
@@ -205,8 +205,16 @@ describe('a replica that is gone', () => {
       ];
       for (const [at, write] of late.entries()) await write(urls[at] ?? '');
     }
+    // The index of free slots has one entry for each replica, and goes with it.
+    const index = [
+      keys.offers,
+      keys.offersDue,
+      keys.offersOfPool('default'),
+      keys.room('default', 'unknown/?'),
+    ];
+    index.push(keys.room('default', 'buildkit/,'), keys.room('default', 'buildkit/?'));
     for (const each of await keysOf()) {
-      if ([keys.replicas, keys.events, keys.publicKey].includes(each)) continue;
+      if ([keys.replicas, keys.events, keys.publicKey, ...index].includes(each)) continue;
       // The key expires without a call.
       const left = await redis.pttl(each);
       expect([each, left > 0 && left <= 600_000]).toEqual([each, true]);
@@ -219,8 +227,18 @@ describe('a replica that is gone', () => {
     await registry.forget();
     await expect
       .poll(async () => (await keysOf()).sort())
-      .toEqual([keys.publicKey, keys.replicas, ...live.map((replica) => keys.replica(replica.url))].sort());
-    expect(await redis.zcard(keys.replicas)).toBe(live.length);
+      .toEqual(
+        [
+          ...[keys.publicKey, keys.replicas, ...live.map((replica) => keys.replica(replica.url))],
+          ...index.slice(0, 4),
+        ].sort(),
+      );
+    for (const each of [keys.replicas, keys.offersDue, keys.room('default', 'unknown/?')])
+      expect([each, await redis.zcard(each)]).toEqual([each, live.length]);
+    expect(await redis.hlen(keys.offers)).toBe(live.length);
+    expect(await redis.hgetall(keys.offersOfPool('default'))).toEqual({
+      ...{ 'unknown/? replicas': '10', 'unknown/? limit': '40', 'unknown/? load': '0' },
+    });
   });
 
   it('expires also when an earlier version of Slipway has announced it', async () => {

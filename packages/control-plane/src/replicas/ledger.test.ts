@@ -33,6 +33,7 @@ describe('the slot ledger', () => {
     const { ledger, registry } = await fleetOf(redis, { a: 1, b: 2 });
     const want = (id: string, rest: Partial<SlotRequest> = {}) => ({
       id,
+      pool: 'default',
       preference: ['a', 'b'],
       suspect: false,
       ...rest,
@@ -47,9 +48,10 @@ describe('the slot ledger', () => {
     expect(await urls()).toEqual(['b', 'b', 'a', undefined]);
     await registry.setHealth('a', 'down');
     expect((await ledger.acquire([want('late')], 60_000))[0]?.lease).toBeUndefined();
-    expect(await ledger.acquire([want('nowhere', { preference: [] })], 60_000)).toEqual([
-      { lease: undefined, patienceMs: 0, lacking: undefined },
-    ]);
+    expect((await ledger.acquire([want('nowhere', { pool: 'empty' })], 60_000))[0]).toMatchObject({
+      ...{ lease: undefined, lacking: undefined },
+    });
+    expect(await ledger.acquire([], 60_000)).toEqual([]);
   });
 
   it('frees the slot of a lease that is not renewed, and keeps a renewed one', async () => {
@@ -80,6 +82,14 @@ describe('the slot ledger', () => {
     expect(urls.slice(0, 6)).toContain('b');
   });
 
+  it('gives a home its whole room, also beyond its fair share', async () => {
+    const { acquire } = await fleetOf(redis, { a: 4, b: 4 });
+    const taken = async (home?: string) => (await acquire(['a', 'b'], { ...(home && { home }) }))?.url;
+    expect([await taken('a'), await taken('a'), await taken('a')]).toEqual(['a', 'a', 'a']);
+    expect(await taken()).toBe('b');
+    expect(await taken('a')).toBe('a');
+  });
+
   it('prefers the replica that has the layers, and takes no other with onlyHome while it is usable', async () => {
     const { acquire, registry } = await fleetOf(redis, { a: 1, b: 4 });
     expect((await acquire(['a', 'b'], { home: 'b' }))?.url).toBe('a');
@@ -92,7 +102,7 @@ describe('the slot ledger', () => {
 
   describe('for a build that needs isolation', () => {
     const want = (id: string, rest: Partial<SlotRequest> = {}): SlotRequest => ({
-      ...{ id, preference: ['a', 'b'], suspect: false, needsIsolation: true, ...rest },
+      ...{ id, pool: 'default', preference: ['a', 'b'], suspect: false, needsIsolation: true, ...rest },
     });
     const reply = async (
       { ledger }: Awaited<ReturnType<typeof fleetOf>>,
@@ -121,7 +131,7 @@ describe('the slot ledger', () => {
       expect(await reply(made)).toBeUndefined();
       await made.registry.setEngine('b', 'buildah');
       expect(await reply(made)).toBe('isolation');
-      expect(await reply(made, { preference: [] })).toBeUndefined();
+      expect(await reply(made, { pool: 'empty' })).toBeUndefined();
       expect((await made.acquire(['b']))?.url).toBe('b');
     });
 
@@ -135,8 +145,7 @@ describe('the slot ledger', () => {
       await made.registry.setHealth('a', 'up');
       expect(await reply(made, { preference: ['a'] })).toBeUndefined();
       await made.registry.setEngine('a', 'buildkit');
-      // Makes the engine expire.
-      await redis.hset(made.keys.replica('a'), 'engine_until', 1);
+      await made.elapse('a', 'engine_until');
       expect(await reply(made, { preference: ['a'] })).toBeUndefined();
       expect((await made.state('a')).engine).toBe('unknown');
       expect(await made.registry.engineLeftMs(['a'])).toEqual([0]);
@@ -148,7 +157,12 @@ describe('the slot ledger', () => {
       { ledger }: Awaited<ReturnType<typeof fleetOf>>,
       rest: Partial<SlotRequest> = {},
     ) => {
-      const want = { preference: ['a', 'b'], suspect: false, needsFeature: 'build-options' as const };
+      const want = {
+        pool: 'default',
+        preference: ['a', 'b'],
+        suspect: false,
+        needsFeature: 'build-options' as const,
+      };
       const [found] = await ledger.acquire([{ id: randomUUID(), ...want, ...rest }], 60_000);
       return found?.lease ? found.lease.url : found?.lacking;
     };
@@ -171,7 +185,7 @@ describe('the slot ledger', () => {
       await made.registry.setEngine('a', 'unreported', []);
       await made.registry.setEngine('b', 'buildkit', []);
       expect(await reply(made)).toBe('feature');
-      expect(await reply(made, { preference: [] })).toBeUndefined();
+      expect(await reply(made, { pool: 'empty' })).toBeUndefined();
       await made.registry.setEngine('b', 'buildkit', ['build-options']);
       await made.registry.setEngine('b', 'unknown');
       expect(await reply(made)).toBeUndefined();
@@ -211,13 +225,12 @@ describe('the slot ledger', () => {
     ['broken', false],
     ['draining', false],
   ] as const)('gives a replica that is %s builds: %s', async (readiness, takes) => {
-    const { acquire, registry, keys, state } = await fleetOf(redis, { a: 1 });
+    const { acquire, registry, elapse, state } = await fleetOf(redis, { a: 1 });
     await registry.setReadiness('a', readiness, 'why');
     expect(await state('a')).toMatchObject({ health: 'up', readiness, readinessReason: 'why' });
     expect(fleetCapacity(await registry.list())).toBe(takes ? 1 : 0);
     expect((await acquire())?.url).toBe(takes ? 'a' : undefined);
-    // Makes the readiness expire.
-    await redis.hset(keys.replica('a'), 'readiness_until', 1);
+    await elapse('a', 'readiness_until');
     expect((await state('a')).readiness).toBe('unknown');
     if (!takes) expect((await acquire())?.url).toBe('a');
   });

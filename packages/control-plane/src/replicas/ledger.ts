@@ -22,8 +22,12 @@ export type ReplicaOutcome = 'ok' | 'busy' | 'fault' | 'broken' | 'draining' | '
 /** A build that needs a slot. */
 export interface SlotRequest {
   readonly id: string;
-  /** Replicas in the order of preference. */
+  /** Any of its replicas may get the build. */
+  readonly pool: string;
+  /** A few replicas that come first, in the order of preference. */
   readonly preference: readonly string[];
+  /** Replicas that must not get the build. */
+  readonly except?: Iterable<string>;
   readonly suspect: boolean;
   /** The replica that has the layers of the image. It may be missing in `preference`. */
   readonly home?: string | undefined;
@@ -48,7 +52,7 @@ export type AcquireReply =
   | {
       readonly lease: undefined;
       readonly patienceMs: number;
-      /** The lack of every replica that the build prefers; undefined when a replica may be able to build. */
+      /** The lack of every replica of the pool; undefined when a replica may be able to build. */
       readonly lacking: 'isolation' | 'feature' | undefined;
     };
 
@@ -62,7 +66,6 @@ const script = scriptsIn(controlPlaneLua, 'replicas/');
 const scripts = {
   acquire: script('acquire', {
     ttl_ms: z.number(),
-    urls: z.array(z.string()),
     isolated_engines: z.array(z.string()),
     builds: z.array(z.string()),
   }),
@@ -91,24 +94,19 @@ export class SlotLedger {
 
   /** Takes slots for builds in one step, the first build first. Returns one reply for each request, in the same order. */
   async acquire(requests: readonly SlotRequest[], ttlMs: number): Promise<AcquireReply[]> {
-    const urls = [...new Set(requests.flatMap(({ preference }) => preference))];
-    if (urls.length === 0)
-      return requests.map(() => ({ lease: undefined, patienceMs: 0, lacking: undefined }));
-    const numbers = new Map(urls.map((url, at) => [url, at + 1]));
-    const builds = requests.flatMap(
-      ({ id, suspect, home, onlyHome, needsIsolation, needsFeature, preference }) => [
-        id,
-        suspect ? '1' : '0',
-        String(numbers.get(home ?? '') ?? 0),
-        onlyHome ? '1' : '0',
-        needsIsolation ? '1' : '0',
-        needsFeature ?? '',
-        preference.map((url) => numbers.get(url)).join(','),
-      ],
-    );
+    if (requests.length === 0) return [];
+    const builds = requests.flatMap((request) => {
+      const { id, pool, suspect, home = '', onlyHome, needsIsolation, needsFeature = '' } = request;
+      const flags = {
+        suspect: suspect ? '1' : '0',
+        only: onlyHome ? '1' : '0',
+        isolation: needsIsolation ? '1' : '0',
+      };
+      const lists = [request.preference, request.except ?? []].map((urls) => [...urls].join(' '));
+      return [id, pool, flags.suspect, home, flags.only, flags.isolation, needsFeature, ...lists];
+    });
     const replies = await scripts.acquire.run(this.#on, {
       ttl_ms: ttlMs,
-      urls,
       isolated_engines: isolatedEngines,
       builds,
     });

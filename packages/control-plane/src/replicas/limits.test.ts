@@ -60,7 +60,7 @@ describe('a circuit', () => {
     }
     expect(changes).toEqual([undefined, undefined, 'opened']);
     /** Ends the time for which the circuit is open. */
-    const elapse = () => redis.hset(made.keys.replica('a'), 'open_until', 1);
+    const elapse = () => made.elapse('a', 'open_until');
     return { ...made, elapse };
   };
 

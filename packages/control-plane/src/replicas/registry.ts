@@ -10,7 +10,7 @@ import {
   replicaEngineSchema,
   replicaReadinessSchema,
 } from '@slipway/shared/contracts';
-import { defineScript, type Keys, type Redis } from '@slipway/shared/redis';
+import { type Keys, type Redis, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 
@@ -83,27 +83,29 @@ const defaultLimit = 4;
 const engineCountsMs = 120_000;
 const readinessCountsMs = 90_000;
 
-const readinessScript = defineScript({
-  folder: controlPlaneLua,
-  file: 'replicas/set-readiness',
-  args: z.object({ url: z.string(), readiness: z.string(), reason: z.string(), counts_ms: z.int() }),
-});
-const forgetScript = defineScript({
-  folder: controlPlaneLua,
-  file: 'replicas/forget',
-  args: z.object({ kept_ms: z.int(), record_ms: z.int() }),
-});
-const engineScript = defineScript({
-  folder: controlPlaneLua,
-  file: 'replicas/set-engine',
-  args: z.object({
+const script = scriptsIn(controlPlaneLua, 'replicas/');
+const scripts = {
+  announce: script('announce', { replicas: z.array(z.string()) }),
+  retire: script('retire', { urls: z.array(z.string()) }),
+  forget: script('forget', { kept_ms: z.int(), record_ms: z.int() }),
+  setHealth: script('set-health', { url: z.string(), health: z.string() }),
+  setReadiness: script('set-readiness', {
+    url: z.string(),
+    readiness: z.string(),
+    reason: z.string(),
+    counts_ms: z.int(),
+  }),
+  setEngine: script('set-engine', {
     url: z.string(),
     engine: z.string(),
     counts_ms: z.int(),
     features: z.string().optional(),
     instance: z.string().optional(),
   }),
-});
+  setDraining: script('set-draining', { url: z.string(), draining: z.boolean() }),
+};
+/** Replicas that one script announces, so that it is short. */
+const announcedAtOnce = 50;
 
 /** Returns scheme, host and port of a replica. */
 export const addressOf = (url: string) => url.replace(/#.*$/s, '');
@@ -126,28 +128,22 @@ export class ReplicaRegistry {
     this.#keys = keys;
   }
 
+  get #on() {
+    return { redis: this.#redis, keys: this.#keys };
+  }
+
   /**
    * Announces replicas. Call it more often than once a minute. Returns the replicas that had another pool or other platforms before. The
    * last announcement wins.
    */
   async announce(replicas: readonly AnnouncedReplica[]): Promise<AnnouncedReplica[]> {
-    if (replicas.length === 0) return [];
-    const pipeline = this.#redis.pipeline();
-    for (const { url, max, pool, platforms, ...more } of replicas) {
-      const { kind = 'url', name = '', node = '', isStarting = false, isLeaving = false } = more;
-      const key = this.#keys.replica(url);
-      pipeline.hmget(key, 'pool', 'platforms');
-      pipeline.zadd(this.#keys.replicas, this.#now(), url);
-      const fields = { configured: max ?? 0, pool, platforms: platforms.join(' '), kind, name, node };
-      // A worker that sees an earlier state of the pod must not take back that it ends.
-      pipeline.hset(key, { ...fields, starting: isStarting ? 1 : 0, ...(isLeaving && { leaving: 1 }) });
-      pipeline.pexpire(key, keptMs[kind]);
+    const changed = new Set<string>();
+    for (let at = 0; at < replicas.length; at += announcedAtOnce) {
+      const texts = replicas.slice(at, at + announcedAtOnce).flatMap(textsOf);
+      for (const url of (await scripts.announce.run(this.#on, { replicas: texts })) as string[])
+        changed.add(url);
     }
-    const replies = await checked(pipeline.exec());
-    return replicas.filter(({ pool, platforms }, at) => {
-      const [before, built] = replies[4 * at] as (string | null)[];
-      return before !== null && (before !== pool || built !== platforms.join(' '));
-    });
+    return replicas.filter(({ url }) => changed.has(url));
   }
 
   /**
@@ -155,38 +151,17 @@ export class ReplicaRegistry {
    * announces one makes a new record.
    */
   async retire(urls: readonly string[]): Promise<void> {
-    if (urls.length === 0) return;
-    const pipeline = this.#redis.pipeline();
-    for (const url of urls) {
-      pipeline.zadd(this.#keys.replicas, 'XX', this.#now() - forgottenAfterMs - 1, url);
-      pipeline.del(this.#keys.replica(url));
-    }
-    await checked(pipeline.exec());
+    if (urls.length > 0) await scripts.retire.run(this.#on, { urls: [...urls] });
   }
 
   /** Removes the names of replicas whose records have expired. */
   async forget(): Promise<void> {
-    await forgetScript.run(
-      { redis: this.#redis, keys: this.#keys },
-      { kept_ms: keptMs.k8s, record_ms: keptMs.url },
-    );
+    await scripts.forget.run(this.#on, { kept_ms: keptMs.k8s, record_ms: keptMs.url });
   }
 
   /** Records the outcome of a health check. A replica that is down may return with another engine, so its engine is removed. */
   async setHealth(url: string, health: 'up' | 'down'): Promise<void> {
-    const key = this.#keys.replica(url);
-    const pipeline = this.#redis.pipeline().hset(key, 'health', health).pexpire(key, keptMs.k8s, 'NX');
-    if (health === 'down')
-      pipeline.hdel(
-        key,
-        'engine',
-        'engine_until',
-        'features',
-        'readiness',
-        'readiness_reason',
-        'readiness_until',
-      );
-    await checked(pipeline.exec());
+    await scripts.setHealth.run(this.#on, { url, health });
   }
 
   /** Records that a replica answers, and its readiness for 90 s. Returns the readiness before. */
@@ -195,8 +170,8 @@ export class ReplicaRegistry {
     readiness: Exclude<ReplicaReadiness, 'unknown'>,
     reason = '',
   ): Promise<ReplicaReadiness> {
-    const on = { redis: this.#redis, keys: this.#keys };
-    const before = await readinessScript.run(on, { url, readiness, reason, counts_ms: readinessCountsMs });
+    const args = { url, readiness, reason, counts_ms: readinessCountsMs };
+    const before = await scripts.setReadiness.run(this.#on, args);
     return replicaReadinessSchema.safeParse(before).data ?? 'unknown';
   }
 
@@ -210,14 +185,11 @@ export class ReplicaRegistry {
     features?: readonly BuilderFeature[],
     instance?: string,
   ): Promise<void> {
-    await engineScript.run(
-      { redis: this.#redis, keys: this.#keys },
-      {
-        ...{ url, engine, counts_ms: engineCountsMs },
-        features: features && `,${features.map((name) => `${name},`).join('')}`,
-        instance,
-      },
-    );
+    await scripts.setEngine.run(this.#on, {
+      ...{ url, engine, counts_ms: engineCountsMs },
+      features: features && `,${features.map((name) => `${name},`).join('')}`,
+      instance,
+    });
   }
 
   /** Returns for each replica the milliseconds for which its recorded engine is still valid. */
@@ -259,8 +231,7 @@ export class ReplicaRegistry {
   async setDraining(id: string, draining: boolean): Promise<boolean> {
     const url = (await this.urls()).find((known) => replicaId(known) === id);
     if (url === undefined) return false;
-    const key = this.#keys.replica(url);
-    await (draining ? this.#redis.hset(key, 'draining', 1) : this.#redis.hdel(key, 'draining'));
+    await scripts.setDraining.run(this.#on, { url, draining });
     return true;
   }
 
@@ -313,6 +284,13 @@ export class ReplicaRegistry {
     );
     return recent.toSorted();
   }
+}
+
+/** Returns a replica as lua/replicas/announce.lua reads it. */
+function textsOf({ url, max = 0, pool, platforms, ...more }: AnnouncedReplica): string[] {
+  const { kind = 'url', name = '', node = '', isStarting, isLeaving } = more;
+  const flags = [isStarting, isLeaving].map((flag) => (flag ? '1' : '0'));
+  return [url, String(max), pool, platforms.join(' '), kind, name, node, ...flags, String(keptMs[kind])];
 }
 
 function stateOf(url: string, fields: Record<string, string>, inFlight: number, now: number): ReplicaState {

@@ -12,10 +12,11 @@ export async function fleetOf(redis: Redis, limits: Readonly<Record<string, numb
   await registry.announce(urls.map((url) => ({ url, max: limits[url], pool: 'default', platforms: [] })));
   const acquire = async (
     preference = urls,
-    options: { suspect?: boolean; ttlMs?: number; home?: string; onlyHome?: boolean } = {},
+    options: { suspect?: boolean; ttlMs?: number; home?: string; onlyHome?: boolean; except?: string[] } = {},
   ) => {
     const { ttlMs = 60_000, suspect = false, ...rest } = options;
-    const [reply] = await ledger.acquire([{ id: randomUUID(), preference, suspect, ...rest }], ttlMs);
+    const request = { id: randomUUID(), pool: 'default', preference, suspect, ...rest };
+    const [reply] = await ledger.acquire([request], ttlMs);
     return reply?.lease;
   };
   const state = async (url: string) => {
@@ -29,5 +30,10 @@ export async function fleetOf(redis: Redis, limits: Readonly<Record<string, numb
     for (let lease = await acquire(); lease; lease = await acquire()) leases.push(lease);
     return leases;
   };
-  return { keys, registry, ledger, acquire, state, fill };
+  /** Ends a time in the record of a replica. */
+  const elapse = async (url: string, field: 'open_until' | 'readiness_until' | 'engine_until') => {
+    await redis.hset(keys.replica(url), field, 1);
+    await redis.zadd(keys.offersDue, 1, url);
+  };
+  return { keys, registry, ledger, acquire, state, fill, elapse };
 }

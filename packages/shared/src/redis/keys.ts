@@ -44,6 +44,14 @@ const patterns = {
   removals: 'removals:<of>',
   /** Sorted set of replica URLs; score = when a worker last named each, in ms. */
   replicas: 'replicas',
+  /** Hash: replica URL → what it offers. The index of free slots; see replicas/include/offers.lua. */
+  offers: 'offers',
+  /** Sorted set of replica URLs; score = when to read each again, in ms. */
+  offersDue: 'offers:due',
+  /** Hash: the sums of the offers of a pool by class. */
+  offersOfPool: 'offers:pool:<pool>',
+  /** Sorted set of the replicas of a pool and a class with a free slot; score = load / limit. */
+  room: 'room:<pool>:<class>',
   /** Sorted set of pool names; score = when a worker last declared each, in ms. */
   pools: 'pools',
   /** Hash: platforms of a pool, slots of a replica, and the time in which its queue is to drain. */

@@ -171,17 +171,11 @@ export class Placement implements Component {
   }
 
   #request({ wanted, since, patienceMs }: Waiter, now: number): SlotRequest {
-    const { id, suspect, home, needsIsolation, needsFeature, except } = wanted;
-    const order = this.#preferences.of(wanted).filter((url) => !except.has(url));
-    const preference =
-      home !== undefined && order.includes(home) ? [home, ...order.filter((url) => url !== home)] : order;
+    const { id, pool, suspect, needsIsolation, needsFeature } = wanted;
+    const { home, preference } = this.#preferences.of(wanted);
     return {
-      id,
-      preference,
-      suspect,
-      home,
-      needsIsolation,
-      needsFeature,
+      ...{ id, pool, preference, home, suspect, needsIsolation, needsFeature },
+      except: [...wanted.except, ...this.#preferences.others(pool)],
       onlyHome: now - since < patienceMs,
     };
   }
@@ -189,6 +183,12 @@ export class Placement implements Component {
   /** Returns true once the waiter has its answer. */
   #answer(waiter: Waiter, reply: AcquireReply | undefined, asked: number): boolean {
     const { wanted, since, waitMs, signal, patienceMs, resolve, reject } = waiter;
+    if (reply?.lease && !this.#preferences.knows(reply.lease.url, wanted.pool)) {
+      // Another worker announced it, or this worker sees its end first.
+      this.#options.ledger.free(reply.lease, 'none').catch(() => undefined);
+      this.#askAgain = true;
+      return false;
+    }
     if (reply?.lease) {
       this.#held.set(wanted.id, { lease: reply.lease, aliveUntil: asked + this.#options.ttlMs });
       // It came too late: the build may not begin any more.

@@ -62,7 +62,7 @@ async function costsOf(...names: string[]) {
     );
   };
   const take = async (name: string) => {
-    const request = { id: randomUUID(), preference: [pod(name).url], suspect: false };
+    const request = { id: randomUUID(), pool: 'default', preference: [pod(name).url], suspect: false };
     const [reply] = await ledger.acquire([request], 60_000);
     return reply?.lease as Lease;
   };
