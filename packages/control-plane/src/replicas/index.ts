@@ -1,3 +1,4 @@
+export { Announcer } from './announcer.js';
 export { readDemand } from './demand.js';
 export {
   type AcquireReply,

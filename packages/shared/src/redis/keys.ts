@@ -44,6 +44,8 @@ const patterns = {
   removals: 'removals:<of>',
   /** Sorted set of replica URLs; score = when a worker last named each, in ms. */
   replicas: 'replicas',
+  /** Exists while some worker has announced the same replicas lately. */
+  announced: 'announced:<view>',
   /** Hash: replica URL → what it offers. The index of free slots; see replicas/include/offers.lua. */
   offers: 'offers',
   /** Sorted set of replica URLs; score = when to read each again, in ms. */

@@ -1,5 +1,11 @@
 import type { Cell } from '@slipway/control-plane/cell';
-import { addressOf, PoolRegistry, ReplicaRegistry, SlotLedger } from '@slipway/control-plane/replicas';
+import {
+  Announcer,
+  addressOf,
+  PoolRegistry,
+  ReplicaRegistry,
+  SlotLedger,
+} from '@slipway/control-plane/replicas';
 import type { Cleanups } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Redis } from '@slipway/shared/redis';
@@ -40,8 +46,13 @@ export function createFleet(options: FleetOptions) {
   const declarations = new PoolDeclarations({ pools: declaredPools(config), registry: pools, logger });
   const kubernetes = config.kubernetes && new KubernetesClient({ config: config.kubernetes });
   if (kubernetes) cleanups.defer('client of Kubernetes', () => kubernetes.close());
+  const announcer = new Announcer({ redis, keys, registry });
   const discovery = new Discovery({
-    ...{ builders: config.builders, registry, kubernetes, logger },
+    ...{ builders: config.builders, kubernetes, logger },
+    registry: {
+      announce: (replicas) => announcer.announce(replicas),
+      retire: (urls) => registry.retire(urls),
+    },
     onGone(replica) {
       for (const change of ['opened', 'closed'])
         metrics.circuits.remove({ replica: addressOf(replica), change });
