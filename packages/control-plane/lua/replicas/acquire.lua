@@ -2,7 +2,7 @@
 -- Takes slots for builds, the first build first. The cost does not depend on the number of replicas.
 -- Arguments: ms that leases live, the reported engines that isolate builds, and builds, nine texts each: its lease, its pool, 1 for a suspect, the replica that has its
 -- layers or '', 1 to take only that replica while it is usable, 1 when the build needs isolation, a feature that it needs or '', the replicas that it prefers, and the
--- replicas that it must not get. Both lists are addresses with spaces between them.
+-- replicas that it must not get. Both lists are addresses with spaces between them. The worker, and the pools for which other builds of it wait.
 -- Returns for each build {url, builds on the replica now}, or without a slot {'', patience, the lack of every replica of the pool: 'isolation', 'feature' or ''}.
 --
 -- A build gets the first of the replicas that it prefers with room and no more than its fair share of all builds plus one (consistent hashing with bounded loads), else
@@ -189,4 +189,19 @@ for i, build in ipairs(builds) do
   replies[i] = r and { r.url, r.load } or { '', worth_waiting(), impossible(build) }
 end
 write_granted()
+
+-- The worker is woken when a slot comes free.
+local waiting = {}
+for _, pool in ipairs(args.waiting) do waiting[#waiting + 1] = pool end
+for i, build in ipairs(builds) do
+  if replies[i][1] == '' then waiting[#waiting + 1] = build.pool end
+end
+local noted = {}
+for _, pool in ipairs(waiting) do
+  if not noted[pool] and args.worker ~= '' then
+    noted[pool] = true
+    redis.call('ZADD', keys.waiting(pool), 'NX', now, args.worker)
+    redis.call('PEXPIRE', keys.waiting(pool), 60000)
+  end
+end
 return replies

@@ -1,7 +1,9 @@
 --- @include "replicas/include/offers"
 --- @include "events/include/append"
--- Frees a slot, announces it on the channel `keys.freed`, and updates limit and circuit of the replica by the outcome of the call.
--- Arguments: lease, address, outcome, builds on the replica when the slot was taken, the process that frees it.
+--- @include "replicas/include/wake"
+-- Frees a slot, wakes a worker that waits for one, and updates limit and circuit of the replica by the outcome of the call.
+-- Arguments: lease, address, outcome, builds on the replica when the slot was taken, the worker that frees it, whether this worker asks
+-- for the slot at once, so that no other is woken.
 -- Returns 'opened' or 'closed' when the circuit of the replica changed, else ''. A change is also an event in the stream.
 --
 -- `ok`: the replica did its work, whether the build succeeded or not. This proves that it takes as many builds at once. When it was full, its limit grows by one a
@@ -85,6 +87,6 @@ end
 redis.call('ZREM', keys.slots(args.url), args.lease)
 redis.call('ZREM', keys.suspectSlots(args.url), args.lease)
 local change = note_outcome()
-offer(args.url)
-redis.call('PUBLISH', keys.freed, args.origin)
+local replica = offer(args.url)
+if replica and replica.load < replica.limit and not args.is_used then wake(replica.pool, args.url, args.worker) end
 return change

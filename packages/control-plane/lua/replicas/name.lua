@@ -1,7 +1,7 @@
 --- @include "replicas/include/offers"
 -- Names replicas that a worker still finds, and finds out who announces them.
 -- Arguments: a digest of all that the worker would announce, ms for which the caller alone announces it, addresses.
--- Returns 1 when no worker has announced the same lately, so that the caller has to, else 0; and the addresses that nobody has announced.
+-- Returns 1 when no worker has announced the same lately, so that the caller has to, else 0; and the addresses that no worker has announced lately.
 local is_announcer = redis.call('SET', keys.announced(args.view), 1, 'NX', 'PX', args.alone_ms) and 1 or 0
 local named, unknown = {}, {}
 for from = 1, #args.urls, 1000 do

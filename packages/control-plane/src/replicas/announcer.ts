@@ -24,7 +24,7 @@ const nameScript = script('name', { view: z.string(), alone_ms: z.int(), urls: z
  */
 export class Announcer {
   readonly #options: AnnouncerOptions;
-  /** What was announced last, by this worker or another one with the same replicas. */
+  /** The digest and the replicas that this worker, or another one with the same replicas, announced last. */
   #view = '';
   #texts: ReadonlyMap<string, string> = new Map();
 

@@ -42,8 +42,8 @@ export interface SlotRequest {
 interface LedgerOptions {
   readonly redis: Redis;
   readonly keys: Keys;
-  /** The message that other processes receive on the channel `keys.freed` when this one frees a slot. */
-  readonly origin?: string;
+  /** The worker. It is woken on the channel `keys.freed(worker)`. Without a name it is never woken. */
+  readonly worker?: string;
 }
 
 /** A slot, or without one the reason and the time to wait. */
@@ -67,7 +67,9 @@ const scripts = {
   acquire: script('acquire', {
     ttl_ms: z.number(),
     isolated_engines: z.array(z.string()),
+    worker: z.string(),
     builds: z.array(z.string()),
+    waiting: z.array(z.string()),
   }),
   renew: script('renew', { ttl_ms: z.number(), leases: z.array(z.string()) }),
   free: script('free', {
@@ -75,8 +77,10 @@ const scripts = {
     url: z.string(),
     outcome: z.string(),
     taken: z.int(),
-    origin: z.string(),
+    worker: z.string(),
+    is_used: z.boolean(),
   }),
+  wake: script('wake', { pool: z.string(), url: z.string(), worker: z.string() }),
 };
 
 /**
@@ -85,15 +89,22 @@ const scripts = {
  */
 export class SlotLedger {
   readonly #on: { readonly redis: Redis; readonly keys: Keys };
-  readonly #origin: string;
+  readonly #worker: string;
 
-  constructor({ redis, keys, origin = '' }: LedgerOptions) {
+  constructor({ redis, keys, worker = '' }: LedgerOptions) {
     this.#on = { redis, keys };
-    this.#origin = origin;
+    this.#worker = worker;
   }
 
-  /** Takes slots for builds in one step, the first build first. Returns one reply for each request, in the same order. */
-  async acquire(requests: readonly SlotRequest[], ttlMs: number): Promise<AcquireReply[]> {
+  /**
+   * Takes slots for builds in one step, the first build first. Returns one reply for each request, in the same order. The worker is woken for the pools
+   * of builds that got no slot, and for those of `waiting`.
+   */
+  async acquire(
+    requests: readonly SlotRequest[],
+    ttlMs: number,
+    waiting: readonly string[] = [],
+  ): Promise<AcquireReply[]> {
     if (requests.length === 0) return [];
     const builds = requests.flatMap((request) => {
       const { id, pool, suspect, home = '', onlyHome, needsIsolation, needsFeature = '' } = request;
@@ -108,7 +119,9 @@ export class SlotLedger {
     const replies = await scripts.acquire.run(this.#on, {
       ttl_ms: ttlMs,
       isolated_engines: isolatedEngines,
+      worker: this.#worker,
       builds,
+      waiting: [...waiting],
     });
     return (replies as [string, number, string?][]).map(([url, number, lacking], at) =>
       url === ''
@@ -128,10 +141,21 @@ export class SlotLedger {
     return (await scripts.renew.run(this.#on, args)) as string[];
   }
 
-  /** Frees the slot. Returns the change of the replica's circuit, if any. */
-  async free({ id, url, taken }: Lease, outcome: ReplicaOutcome): Promise<'opened' | 'closed' | undefined> {
-    const args = { lease: id, url, outcome, taken, origin: this.#origin };
+  /**
+   * Frees the slot, and wakes a worker that waits for one, unless this worker asks for the slot at once (`isUsed`). Returns the change of the replica's
+   * circuit, if any.
+   */
+  async free(
+    { id, url, taken }: Lease,
+    outcome: ReplicaOutcome,
+    isUsed = false,
+  ): Promise<'opened' | 'closed' | undefined> {
+    const args = { lease: id, url, outcome, taken, worker: this.#worker, is_used: isUsed };
     const change = (await scripts.free.run(this.#on, args)) as string;
     return change === '' ? undefined : (change as 'opened' | 'closed');
+  }
+  /** Wakes another worker for a free slot that this one has no build for. */
+  async wakeAnother(pool: string, url: string): Promise<void> {
+    await scripts.wake.run(this.#on, { pool, url, worker: this.#worker });
   }
 }

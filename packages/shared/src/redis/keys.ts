@@ -30,8 +30,10 @@ const patterns = {
   hold: 'hold',
   /** A string that the API writes before it waits for replicas: they have every earlier write once they have it. */
   replicationMark: 'replication-mark',
-  /** Channel that announces a free slot. */
-  freed: 'freed',
+  /** Channel that tells a worker the replica with a free slot. */
+  freed: 'freed:<worker>',
+  /** Sorted set of workers whose builds wait for a slot of a pool; score = since when, in ms. */
+  waiting: 'waiting:<pool>',
   /** The name of the leading worker; expires with its lease. */
   leader: 'leader',
   /** Sorted set of workers; score = last sign of life, in ms. */

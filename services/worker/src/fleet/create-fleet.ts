@@ -60,7 +60,7 @@ export function createFleet(options: FleetOptions) {
   });
   const placement = new Placement({
     ...{ origin, discovery, subscriber, keys, logger },
-    ledger: new SlotLedger({ redis, keys, origin }),
+    ledger: new SlotLedger({ redis, keys, worker: origin }),
     ttlMs: config.lockDurationMs,
     onLost: ({ id }) => interruptions.interrupt(jobOfLease(id), 'slot_lost'),
     onCircuit(replica, change) {

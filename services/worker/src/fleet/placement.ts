@@ -6,13 +6,14 @@ import type {
   SlotLedger,
   SlotRequest,
 } from '@slipway/control-plane/replicas';
-import { type BuilderFeature, sharedMachineEngines } from '@slipway/shared/contracts';
+import { sharedMachineEngines } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { Replica } from './discovery.js';
 import { Preferences } from './preferences.js';
+import { type Waiter, Waiters, type Wanted } from './waiters.js';
 
 interface PlacementOptions {
   readonly ledger: SlotLedger;
@@ -22,7 +23,7 @@ interface PlacementOptions {
   /** Called for a lease that this worker could not renew in time. Its build must end before another worker gets the slot. */
   readonly onLost: (lease: Lease) => void;
   readonly onCircuit: (url: string, change: 'opened' | 'closed') => void;
-  /** Name of this worker in the ledger's messages about freed slots. */
+  /** The name of this worker, by which it is woken when a slot is free. The ledger has the same. */
   readonly origin: string;
   /** A connection that is given over to subscriptions. */
   readonly subscriber: Redis;
@@ -30,42 +31,10 @@ interface PlacementOptions {
   readonly logger: Logger;
 }
 
-interface Wanted {
-  /** Id of the lease. Each attempt of a job has its own. */
-  readonly id: string;
-  /** The pool whose replicas build the job. */
-  readonly pool: string;
-  /** The image repository, for replicas that have its layers cached. */
-  readonly repository: string;
-  readonly suspect: boolean;
-  /** The position of the job in the queue: lower is earlier. */
-  readonly priority: number;
-  /** The replica that has the layers of the image, if one is known. */
-  readonly home: string | undefined;
-  /** The source is not trusted with the replica's machine. */
-  readonly needsIsolation: boolean;
-  /** A feature that its replica must have. */
-  readonly needsFeature: BuilderFeature | undefined;
-  /** Replicas that have refused it already. */
-  readonly except: ReadonlySet<string>;
-}
-
-/** Milliseconds between requests for a slot while a job waits. */
-const retryMs = 50;
+/** Milliseconds between looks at the jobs that wait. */
+const lookMs = 50;
 /** Share of a lease's life left when its build is stopped. The build must end at the replica within this time. */
 const marginShare = 0.15;
-
-/** A build that waits for a slot. */
-interface Waiter {
-  readonly wanted: Wanted;
-  readonly since: number;
-  readonly waitMs: number;
-  readonly signal: AbortSignal;
-  /** For how long it waits for the replica that has the layers, whatever room others have. */
-  patienceMs: number;
-  readonly resolve: (lease: Lease | undefined) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 interface Held {
   readonly lease: Lease;
@@ -78,12 +47,10 @@ export class Placement implements Component {
   readonly #options: PlacementOptions;
   readonly #preferences: Preferences;
   readonly #held = new Map<string, Held>();
+  readonly #waiters = new Waiters();
   #freeing = 0;
-  /** In the order of the queue. A job that has just left the queue may be before others that wait here already: another tenant's turn is now. */
-  #waiting: Waiter[] = [];
   #asking = false;
-  #askAgain = false;
-  #retry: NodeJS.Timeout | undefined;
+  #look: NodeJS.Timeout | undefined;
 
   constructor(options: PlacementOptions) {
     this.#options = options;
@@ -97,7 +64,7 @@ export class Placement implements Component {
    */
   acquire(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<Lease | undefined> {
     return new Promise((resolve, reject) => {
-      const ask = () => this.#ask();
+      const ask = () => this.#ask(waiter);
       signal.addEventListener('abort', ask);
       const withoutListener =
         <T>(end: (value: T) => void) =>
@@ -105,22 +72,19 @@ export class Placement implements Component {
           signal.removeEventListener('abort', ask);
           end(value);
         };
-      this.#wait({
+      const waiter: Waiter = {
         wanted,
         since: performance.now(),
         waitMs,
         signal,
         patienceMs: wanted.home === undefined ? 0 : waitMs,
+        askedAt: Number.NEGATIVE_INFINITY,
         resolve: withoutListener(resolve),
         reject: withoutListener(reject),
-      });
+      };
+      this.#waiters.add(waiter);
       this.#ask();
     });
-  }
-
-  #wait(...waiters: readonly Waiter[]): void {
-    this.#waiting.push(...waiters);
-    this.#waiting.sort((a, b) => a.wanted.priority - b.wanted.priority || a.since - b.since);
   }
 
   /** Waits up to `waitMs` until the pool has a replica, without a call of Redis. Returns whether it has one. */
@@ -130,42 +94,38 @@ export class Placement implements Component {
       const replicas = this.#options.discovery.replicas();
       if (replicas.some((replica) => replica.pool === pool && !replica.isLeaving)) return true;
       if (signal.aborted || performance.now() >= until) return false;
-      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+      await sleep(lookMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** Requests slots for all waiting jobs of this worker in one call, now or after the call in progress. */
-  #ask(): void {
-    this.#askAgain = true;
+  /** Requests slots for the jobs that are due, and for these, in one call, now or after the call in progress. */
+  #ask(...waiters: readonly Waiter[]): void {
+    this.#waiters.makeDue(waiters);
     if (this.#asking) return;
     this.#asking = true;
-    clearTimeout(this.#retry);
+    clearTimeout(this.#look);
     void this.#rounds();
   }
 
   /** Never rejects: the waiters receive the error. */
   async #rounds(): Promise<void> {
-    while (this.#askAgain && this.#waiting.length > 0) {
-      this.#askAgain = false;
-      await this.#round();
-    }
+    for (let due = this.#waiters.takeDue(); due.length > 0; due = this.#waiters.takeDue())
+      await this.#round(due);
     this.#asking = false;
-    if (this.#waiting.length > 0) this.#retry = setTimeout(() => this.#ask(), retryMs);
+    if (this.#waiters.size === 0) return;
+    this.#look = setTimeout(() => this.#ask(...this.#waiters.dueByTime(performance.now())), lookMs);
   }
 
-  async #round(): Promise<void> {
+  async #round(waiters: readonly Waiter[]): Promise<void> {
     const { ledger, ttlMs } = this.#options;
-    const waiters = this.#waiting;
-    this.#waiting = [];
     const asked = performance.now();
     try {
-      const replies = await ledger.acquire(
-        waiters.map((waiter) => this.#request(waiter, asked)),
-        ttlMs,
-      );
-      const still = waiters.filter((waiter, at) => !this.#answer(waiter, replies[at], asked));
-      this.#wait(...still);
+      const requests = waiters.map((waiter) => this.#request(waiter, asked));
+      const replies = await ledger.acquire(requests, ttlMs, this.#waiters.otherPools(waiters));
+      const answered = waiters.filter((waiter, at) => this.#answer(waiter, replies[at], asked));
+      this.#waiters.noteAsked(waiters, answered, asked);
     } catch (error) {
+      this.#waiters.noteAsked(waiters, waiters, asked);
       for (const { reject } of waiters) reject(error);
     }
   }
@@ -186,7 +146,7 @@ export class Placement implements Component {
     if (reply?.lease && !this.#preferences.knows(reply.lease.url, wanted.pool)) {
       // Another worker announced it, or this worker sees its end first.
       this.#options.ledger.free(reply.lease, 'none').catch(() => undefined);
-      this.#askAgain = true;
+      this.#waiters.makeDue([waiter]);
       return false;
     }
     if (reply?.lease) {
@@ -222,8 +182,9 @@ export class Placement implements Component {
     const { ledger, onCircuit, logger } = this.#options;
     this.#held.delete(lease.id);
     this.#freeing++;
+    const takers = this.#takersOf(lease.url);
     ledger
-      .free(lease, outcome)
+      .free(lease, outcome, takers.length > 0)
       .then((change) => {
         if (change) onCircuit(lease.url, change);
       })
@@ -232,7 +193,26 @@ export class Placement implements Component {
         this.#freeing--;
       });
     // Follows on the same connection, so a local waiter gets the slot without a message that it is free.
-    this.#ask();
+    if (takers.length > 0) this.#ask(...takers);
+  }
+
+  #takersOf(url: string): readonly Waiter[] {
+    const pool = this.#preferences.poolOf(url);
+    return pool === undefined ? [] : this.#waiters.takersOf({ url, pool, now: performance.now() });
+  }
+
+  /** Requests a free slot of a replica for a build of this worker, or wakes another worker. */
+  #wake(url: string): void {
+    const takers = this.#takersOf(url);
+    if (takers.length > 0) {
+      this.#ask(...takers);
+      return;
+    }
+    const pool = this.#preferences.poolOf(url);
+    if (pool === undefined) return;
+    this.#options.ledger.wakeAnother(pool, url).catch((error: unknown) => {
+      this.#options.logger.warn({ err: error }, 'a free slot is seen only by polling');
+    });
   }
 
   /** Returns true while the slot is this worker's. It is lost when Redis was unreachable for long after the slot was acquired. */
@@ -250,10 +230,11 @@ export class Placement implements Component {
 
   async run(signal: AbortSignal): Promise<void> {
     const { ttlMs, subscriber, keys, origin, logger } = this.#options;
-    subscriber.on('message', (channel: string, from: string) => {
-      if (channel === keys.freed && from !== origin) this.#ask();
+    const freed = keys.freed(origin);
+    subscriber.on('message', (channel: string, url: string) => {
+      if (channel === freed) this.#wake(url);
     });
-    subscriber.subscribe(keys.freed).catch((error: unknown) => {
+    subscriber.subscribe(freed).catch((error: unknown) => {
       if (!signal.aborted) logger.warn({ err: error }, 'free slots are seen only by polling');
     });
     let renewing = false;

@@ -44,10 +44,15 @@ export class Preferences {
     return made;
   }
 
+  /** Returns the pool of a replica that this worker may give builds. */
+  poolOf(url: string): string | undefined {
+    this.#refresh();
+    return this.#pools.get(url);
+  }
+
   /** Returns whether this worker may give a replica builds of a pool. If not, it is one of the `others` of the pool from then on. */
   knows(url: string, pool: string): boolean {
-    this.#refresh();
-    if (this.#pools.get(url) === pool) return true;
+    if (this.poolOf(url) === pool) return true;
     this.#noteOther(url, pool);
     return false;
   }

@@ -1,0 +1,130 @@
+import type { Lease } from '@slipway/control-plane/replicas';
+import type { BuilderFeature } from '@slipway/shared/contracts';
+
+export interface Wanted {
+  /** Id of the lease. Each attempt of a job has its own. */
+  readonly id: string;
+  /** The pool whose replicas build the job. */
+  readonly pool: string;
+  /** The image repository, for replicas that have its layers cached. */
+  readonly repository: string;
+  readonly suspect: boolean;
+  /** The position of the job in the queue: lower is earlier. */
+  readonly priority: number;
+  /** The replica that has the layers of the image, if one is known. */
+  readonly home: string | undefined;
+  /** The source is not trusted with the replica's machine. */
+  readonly needsIsolation: boolean;
+  /** A feature that its replica must have. */
+  readonly needsFeature: BuilderFeature | undefined;
+  /** Replicas that have refused it already. */
+  readonly except: ReadonlySet<string>;
+}
+
+/** A build that waits for a slot. */
+export interface Waiter {
+  readonly wanted: Wanted;
+  readonly since: number;
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  /** For how long it waits for the replica that has the layers, whatever room others have. */
+  patienceMs: number;
+  /** When a slot was last requested for it. */
+  askedAt: number;
+  readonly resolve: (lease: Lease | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Milliseconds between requests for builds that no message wakes. */
+const pollMs = 250;
+/** Builds that are polled at once. */
+const polledAtOnce = 16;
+
+/**
+ * The builds of a worker that wait for a slot, in the order of the queue. A job that has just left the queue may be before others that wait here already:
+ * another tenant's turn is now. Times are of `performance.now()`.
+ */
+export class Waiters {
+  #all: Waiter[] = [];
+  readonly #due = new Set<Waiter>();
+  readonly #asked = new Set<Waiter>();
+  #polledAt = Number.NEGATIVE_INFINITY;
+  /** True when each build of the last poll got a slot, so that more slots may be free. */
+  #hasMore = false;
+  #polled: ReadonlySet<Waiter> = new Set();
+
+  get size(): number {
+    return this.#all.length;
+  }
+
+  /** Adds a build, for which a slot is requested in the next call. */
+  add(waiter: Waiter): void {
+    const isBefore = (other: Waiter) => other.wanted.priority <= waiter.wanted.priority;
+    this.#all.splice(this.#all.findLastIndex(isBefore) + 1, 0, waiter);
+    this.#due.add(waiter);
+  }
+
+  makeDue(waiters: Iterable<Waiter>): void {
+    for (const waiter of waiters) this.#due.add(waiter);
+  }
+
+  /** Returns the builds of the next call, in order. */
+  takeDue(): readonly Waiter[] {
+    if (this.#due.size === 0) return [];
+    const due = this.#all.filter((waiter) => this.#due.has(waiter));
+    this.#due.clear();
+    for (const waiter of due) this.#asked.add(waiter);
+    return due;
+  }
+
+  /** Removes the answered builds of a call. */
+  noteAsked(waiters: readonly Waiter[], answered: readonly Waiter[], at: number): void {
+    for (const waiter of waiters) {
+      waiter.askedAt = at;
+      this.#asked.delete(waiter);
+    }
+    const gone = new Set(answered);
+    if (gone.size > 0) this.#all = this.#all.filter((waiter) => !gone.has(waiter));
+    for (const waiter of answered) this.#due.delete(waiter);
+    const polled = waiters.filter((waiter) => this.#polled.has(waiter));
+    this.#hasMore = polled.length > 0 && polled.every((waiter) => gone.has(waiter));
+  }
+
+  /** Returns the builds that may take a free slot of a replica: the first that does not wait for another one, and the first that has its layers there. */
+  takersOf({ url, pool, now }: { url: string; pool: string; now: number }): readonly Waiter[] {
+    let other: Waiter | undefined;
+    for (const waiter of this.#all) {
+      const { wanted, since, patienceMs } = waiter;
+      if (wanted.pool !== pool || wanted.except.has(url) || this.#due.has(waiter) || this.#asked.has(waiter))
+        continue;
+      if (wanted.home === url) return other ? [other, waiter] : [waiter];
+      if (now - since >= patienceMs) other ??= waiter;
+    }
+    return other ? [other] : [];
+  }
+
+  /** Returns the builds that are due now without a message: their wait or their patience is over, or it is their turn to be polled. */
+  dueByTime(now: number): readonly Waiter[] {
+    const due = new Set<Waiter>();
+    for (const waiter of this.#all) {
+      const { since, waitMs, patienceMs, askedAt } = waiter;
+      const ended = (ms: number) => now - since >= ms && askedAt - since < ms;
+      if (ended(waitMs) || ended(patienceMs)) due.add(waiter);
+    }
+    if (this.#hasMore || now - this.#polledAt >= pollMs) {
+      this.#polledAt = now;
+      const turn = [...this.#all].sort((a, b) => a.askedAt - b.askedAt).slice(0, polledAtOnce);
+      this.#polled = new Set(turn);
+      for (const waiter of turn) due.add(waiter);
+    }
+    return [...due];
+  }
+
+  /** Returns the pools of builds that wait beside these. */
+  otherPools(waiters: readonly Waiter[]): readonly string[] {
+    const asked = new Set(waiters);
+    const pools = new Set<string>();
+    for (const waiter of this.#all) if (!asked.has(waiter)) pools.add(waiter.wanted.pool);
+    return [...pools];
+  }
+}
