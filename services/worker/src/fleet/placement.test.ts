@@ -3,7 +3,7 @@ import { type Lease, ReplicaRegistry, SlotLedger } from '@slipway/control-plane/
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
-import { afterAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, inject, it, vi } from 'vitest';
 import type { Replica } from './discovery.js';
 import { Placement } from './placement.js';
 
@@ -41,8 +41,20 @@ async function placement(prefix: string, ttlMs: number) {
     growing = true;
   };
   const lost: Lease[] = [];
+  const ledger = new SlotLedger({ redis, keys });
+  const acquireNow = ledger.acquire.bind(ledger);
+  /** Holds back the reply to the next call. Resolves when Redis has answered it, to a function that lets the reply through. */
+  const holdReply = () =>
+    new Promise<() => void>((held) => {
+      ledger.acquire = async (...call) => {
+        ledger.acquire = acquireNow;
+        const replies = await acquireNow(...call);
+        await new Promise<void>((letGo) => held(letGo));
+        return replies;
+      };
+    });
   const made = new Placement({
-    ledger: new SlotLedger({ redis, keys }),
+    ledger,
     discovery: { replicas: () => named, mayGrow: () => growing },
     ttlMs,
     onLost: (lease) => lost.push(lease),
@@ -53,7 +65,7 @@ async function placement(prefix: string, ttlMs: number) {
     logger,
   });
   const acquire = (id: string) => made.acquire({ id, ...wanted }, 0, new AbortController().signal);
-  return { placement: made, acquire, lost, registry, grows, name };
+  return { placement: made, acquire, lost, registry, grows, name, holdReply };
 }
 
 describe('a build that needs isolation', () => {
@@ -126,6 +138,41 @@ describe('a slot', () => {
     made.free(lease, 'none');
     await Promise.all(waiting);
     expect(order).toEqual(['1 2', '2 1', '2 3', '3 0']);
+  });
+
+  describe('that comes free during a call', () => {
+    /** No time passes, so nothing is polled. */
+    async function full() {
+      const made = await placement(`placement-${randomUUID()}`, 60_000);
+      const lease = await made.acquire('builds');
+      if (!lease) throw new Error('no slot');
+      const replyHeld = made.holdReply();
+      vi.useFakeTimers({ toFake: ['setTimeout'] });
+      const wait = (id: string) =>
+        made.placement.acquire({ ...wanted, id }, 60_000, new AbortController().signal);
+      const first = wait('first');
+      const letGo = await replyHeld;
+      return { ...made, lease, wait, first, letGo };
+    }
+    afterEach(() => vi.useRealTimers());
+
+    it('goes to a job of that call, which came too early for it', async () => {
+      const { placement: made, lease, first, letGo } = await full();
+      made.free(lease, 'none');
+      letGo();
+      expect(await first).toMatchObject({ id: 'first', url });
+    });
+
+    it('goes to another job at once', async () => {
+      const { placement: made, lease, wait, first, letGo } = await full();
+      const second = wait('second');
+      made.free(lease, 'none');
+      const next = await second;
+      expect(next).toMatchObject({ id: 'second', url });
+      letGo();
+      if (next) made.free(next, 'none');
+      expect(await first).toMatchObject({ id: 'first', url });
+    });
   });
 
   it('that comes after SIGTERM goes back at once', async () => {

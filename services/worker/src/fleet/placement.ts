@@ -48,6 +48,8 @@ export class Placement implements Component {
   readonly #preferences: Preferences;
   readonly #held = new Map<string, Held>();
   readonly #waiters = new Waiters();
+  /** Replicas with a slot that came free while a call was in progress that may have come too early for it. */
+  readonly #early: string[] = [];
   #freeing = 0;
   #asking = false;
   #look: NodeJS.Timeout | undefined;
@@ -101,22 +103,33 @@ export class Placement implements Component {
   /** Requests slots for the jobs that are due, and for these, in one call, now or after the call in progress. */
   #ask(...waiters: readonly Waiter[]): void {
     this.#waiters.makeDue(waiters);
-    if (this.#asking) return;
-    this.#asking = true;
-    clearTimeout(this.#look);
-    void this.#rounds();
+    if (!this.#asking) void this.#rounds();
   }
 
-  /** Never rejects: the waiters receive the error. */
+  /** Requests a slot that came free for these jobs at once: a call in progress may have come too early for it. */
+  #askFor(url: string, takers: readonly Waiter[]): void {
+    this.#waiters.makeDue(takers);
+    void this.#round(this.#waiters.takeDue(), url);
+  }
+
   async #rounds(): Promise<void> {
+    this.#asking = true;
     for (let due = this.#waiters.takeDue(); due.length > 0; due = this.#waiters.takeDue())
       await this.#round(due);
     this.#asking = false;
-    if (this.#waiters.size === 0) return;
-    this.#look = setTimeout(() => this.#ask(...this.#waiters.dueByTime(performance.now())), lookMs);
+    this.#lookLater();
   }
 
-  async #round(waiters: readonly Waiter[]): Promise<void> {
+  #lookLater(): void {
+    if (this.#waiters.size === 0) return;
+    this.#look ??= setTimeout(() => {
+      this.#look = undefined;
+      this.#ask(...this.#waiters.dueByTime(performance.now()));
+    }, lookMs);
+  }
+
+  /** Requests slots for jobs. `freed` is a replica with a slot that came free for them. Never rejects: the waiters receive the error. */
+  async #round(waiters: readonly Waiter[], freed?: string): Promise<void> {
     const { ledger, ttlMs } = this.#options;
     const asked = performance.now();
     try {
@@ -124,10 +137,16 @@ export class Placement implements Component {
       const replies = await ledger.acquire(requests, ttlMs, this.#waiters.otherPools(waiters));
       const answered = waiters.filter((waiter, at) => this.#answer(waiter, replies[at], asked));
       this.#waiters.noteAsked(waiters, answered, asked);
+      const urls = replies.flatMap(({ lease }) => lease?.url ?? []);
+      // They took slots of other replicas, so this one is left for others.
+      if (freed !== undefined && urls.length > 0 && !urls.includes(freed)) this.#early.push(freed);
     } catch (error) {
       this.#waiters.noteAsked(waiters, waiters, asked);
       for (const { reject } of waiters) reject(error);
     }
+    for (const url of this.#early.splice(0)) this.#offer(url);
+    // Some may have become due meanwhile.
+    if (freed !== undefined) this.#ask();
   }
 
   #request({ wanted, since, patienceMs }: Waiter, now: number): SlotRequest {
@@ -183,8 +202,9 @@ export class Placement implements Component {
     this.#held.delete(lease.id);
     this.#freeing++;
     const takers = this.#takersOf(lease.url);
+    const isAwaited = takers.length === 0 && this.#isAwaited(lease.url);
     ledger
-      .free(lease, outcome, takers.length > 0)
+      .free(lease, outcome, takers.length > 0 || isAwaited)
       .then((change) => {
         if (change) onCircuit(lease.url, change);
       })
@@ -193,7 +213,8 @@ export class Placement implements Component {
         this.#freeing--;
       });
     // Follows on the same connection, so a local waiter gets the slot without a message that it is free.
-    if (takers.length > 0) this.#ask(...takers);
+    if (takers.length > 0) this.#askFor(lease.url, takers);
+    if (isAwaited) this.#early.push(lease.url);
   }
 
   #takersOf(url: string): readonly Waiter[] {
@@ -201,11 +222,20 @@ export class Placement implements Component {
     return pool === undefined ? [] : this.#waiters.takersOf({ url, pool, now: performance.now() });
   }
 
+  #isAwaited(url: string): boolean {
+    const pool = this.#preferences.poolOf(url);
+    return pool !== undefined && this.#waiters.asksFor({ url, pool, now: performance.now() });
+  }
+
   /** Requests a free slot of a replica for a build of this worker, or wakes another worker. */
-  #wake(url: string): void {
+  #offer(url: string): void {
     const takers = this.#takersOf(url);
     if (takers.length > 0) {
-      this.#ask(...takers);
+      this.#askFor(url, takers);
+      return;
+    }
+    if (this.#isAwaited(url)) {
+      this.#early.push(url);
       return;
     }
     const pool = this.#preferences.poolOf(url);
@@ -232,7 +262,7 @@ export class Placement implements Component {
     const { ttlMs, subscriber, keys, origin, logger } = this.#options;
     const freed = keys.freed(origin);
     subscriber.on('message', (channel: string, url: string) => {
-      if (channel === freed) this.#wake(url);
+      if (channel === freed) this.#offer(url);
     });
     subscriber.subscribe(freed).catch((error: unknown) => {
       if (!signal.aborted) logger.warn({ err: error }, 'free slots are seen only by polling');

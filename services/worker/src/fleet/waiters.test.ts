@@ -70,14 +70,18 @@ describe('the builds that wait for a slot', () => {
   });
 
   it('take no second slot while a call asks for one', () => {
+    const slot = { url: 'url', pool: 'default', now: 10 };
     const waiters = waiting(waiter('a'), waiter('b'));
-    const takers = () => waiters.takersOf({ url: 'url', pool: 'default', now: 10 });
+    const takers = () => waiters.takersOf(slot);
     waiters.makeDue(takers());
-    expect(ids(takers())).toEqual(['b']);
+    expect([ids(takers()), waiters.asksFor(slot)]).toEqual([['a'], false]);
     const due = waiters.takeDue();
-    expect(ids(takers())).toEqual(['b']);
-    waiters.noteAsked(due, due, 10);
-    expect(ids(takers())).toEqual(['b']);
+    expect([ids(takers()), waiters.asksFor(slot)]).toEqual([['b'], true]);
+    // One that becomes due again meanwhile is asked for after that call.
+    waiters.makeDue(due);
+    expect(waiters.takeDue()).toEqual([]);
+    waiters.noteAsked(due, [], 10);
+    expect(ids(waiters.takeDue())).toEqual(['a']);
   });
 
   it('are due when their patience or their wait ends, and a few in turn', () => {

@@ -35,6 +35,18 @@ export interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
+/** A slot that came free. */
+interface FreeSlot {
+  readonly url: string;
+  readonly pool: string;
+  readonly now: number;
+}
+
+function mayTake({ wanted, since, patienceMs }: Waiter, { url, pool, now }: FreeSlot): boolean {
+  if (wanted.pool !== pool || wanted.except.has(url)) return false;
+  return wanted.home === url || now - since >= patienceMs;
+}
+
 /** Milliseconds between requests for builds that no message wakes. */
 const pollMs = 250;
 /** Builds that are polled at once. */
@@ -68,12 +80,14 @@ export class Waiters {
     for (const waiter of waiters) this.#due.add(waiter);
   }
 
-  /** Returns the builds of the next call, in order. */
+  /** Returns the builds of the next call, in order. Builds of a call in progress stay due. */
   takeDue(): readonly Waiter[] {
     if (this.#due.size === 0) return [];
-    const due = this.#all.filter((waiter) => this.#due.has(waiter));
-    this.#due.clear();
-    for (const waiter of due) this.#asked.add(waiter);
+    const due = this.#all.filter((waiter) => this.#due.has(waiter) && !this.#asked.has(waiter));
+    for (const waiter of due) {
+      this.#due.delete(waiter);
+      this.#asked.add(waiter);
+    }
     return due;
   }
 
@@ -90,17 +104,23 @@ export class Waiters {
     this.#hasMore = polled.length > 0 && polled.every((waiter) => gone.has(waiter));
   }
 
-  /** Returns the builds that may take a free slot of a replica: the first that does not wait for another one, and the first that has its layers there. */
-  takersOf({ url, pool, now }: { url: string; pool: string; now: number }): readonly Waiter[] {
+  /**
+   * Returns the builds that may take a free slot of a replica: the first that does not wait for another one, and the first that has its layers there.
+   * A build of a call in progress is not one of them.
+   */
+  takersOf(slot: FreeSlot): readonly Waiter[] {
     let other: Waiter | undefined;
     for (const waiter of this.#all) {
-      const { wanted, since, patienceMs } = waiter;
-      if (wanted.pool !== pool || wanted.except.has(url) || this.#due.has(waiter) || this.#asked.has(waiter))
-        continue;
-      if (wanted.home === url) return other ? [other, waiter] : [waiter];
-      if (now - since >= patienceMs) other ??= waiter;
+      if (this.#asked.has(waiter) || !mayTake(waiter, slot)) continue;
+      if (waiter.wanted.home === slot.url) return other ? [other, waiter] : [waiter];
+      other ??= waiter;
     }
     return other ? [other] : [];
+  }
+
+  /** Returns true when a build of a call in progress may take a free slot, in case that call came too early for it. */
+  asksFor(slot: FreeSlot): boolean {
+    return [...this.#asked].some((waiter) => mayTake(waiter, slot));
   }
 
   /** Returns the builds that are due now without a message: their wait or their patience is over, or it is their turn to be polled. */
