@@ -275,6 +275,12 @@ export class ReplicaRegistry {
     );
   }
 
+  /** Returns the builds on each replica in one command, from the index of free slots. It may be some seconds behind the leases. */
+  async loads(): Promise<ReadonlyMap<string, number>> {
+    const offers = await this.#redis.hgetall(this.#keys.offers);
+    return new Map(Object.entries(offers).map(([url, offer]) => [url, Number(offer.split(' ')[1])]));
+  }
+
   /** Returns the URLs of all known replicas, sorted. */
   async urls(): Promise<string[]> {
     const recent = await this.#redis.zrangebyscore(

@@ -69,7 +69,7 @@ async function costsOf(...names: string[]) {
   const later = (ms: number) => {
     now += ms;
   };
-  return { registry, ledger, costs, written, take, later, lines, announce };
+  return { keys, registry, ledger, costs, written, take, later, lines, announce };
 }
 
 describe('the deletion cost of a pod', () => {
@@ -93,6 +93,26 @@ describe('the deletion cost of a pod', () => {
     await ledger.free(first, 'ok');
     await ledger.free(second, 'ok');
     expect(await written()).toEqual([['two', '0']]);
+  });
+
+  it('reads the pods whose load has changed, and others in turn', async () => {
+    const names = Array.from({ length: 60 }, (_, at) => `pod-${String(at).padStart(2, '0')}`);
+    const { keys, registry, written, take } = await costsOf(...names);
+    for (const _run of names) await written();
+    const read: number[] = [];
+    const { states } = registry;
+    registry.states = async (urls) => {
+      read.push(urls.length);
+      return await states.call(registry, urls);
+    };
+    await take('pod-59');
+    const costs = [await written(), await written(), await written()];
+    expect(costs.flat()).toEqual([['pod-59', '1']]);
+    expect(Math.max(...read)).toBeLessThan(names.length / 2);
+    // A worker of an earlier version frees a slot without a note in the index.
+    await redis.del(keys.slots(pod('pod-59').url));
+    const later = [await written(), await written(), await written()];
+    expect(later.flat()).toEqual([['pod-59', '0']]);
   });
 
   it('is written for pods alone, and not for those that leave', async () => {

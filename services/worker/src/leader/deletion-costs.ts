@@ -5,7 +5,7 @@ import type { KubernetesClient } from '../kubernetes/client.js';
 import type { LeaderTask } from './leader.js';
 
 interface DeletionCostsOptions {
-  readonly registry: Pick<ReplicaRegistry, 'list'>;
+  readonly registry: Pick<ReplicaRegistry, 'urls' | 'loads' | 'states'>;
   readonly kubernetes: Pick<KubernetesClient, 'request' | 'namespace'>;
   readonly logger: Logger;
   /** Returns monotonic milliseconds. */
@@ -21,10 +21,12 @@ const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const permission = 'patch of pods in its namespace';
 /** Milliseconds until the cost of a busy pod is written again. A pod that becomes idle or busy is written at once. */
 const busyEveryMs = 10_000;
-/** Milliseconds until a pod whose cost could not be written is tried again, and until the next try without the permission. */
-const [failureMs, forbiddenMs] = [10_000, 10 * 60_000];
+/** Milliseconds until a pod whose cost could not be written, or that drains, is looked at again, and until the next try without the permission. */
+const [leftMs, forbiddenMs] = [10_000, 10 * 60_000];
 /** Limit of requests in one run. */
 const maxWrites = 20;
+/** Pods that one run reads, at most: those whose load has changed, and a few in turn, because the index of loads may be a while behind. */
+const [maxChanged, inTurn] = [100, 25];
 const timeoutMs = 5_000;
 
 /**
@@ -38,8 +40,9 @@ export class DeletionCosts implements LeaderTask {
   readonly #now: () => number;
   /** The last cost of each pod, by the URL of its replica. */
   readonly #written = new Map<string, Written>();
-  /** Pods whose cost could not be written, and the time of the next try. */
-  readonly #failed = new Map<string, number>();
+  /** Pods that are left alone, and until when. */
+  readonly #left = new Map<string, number>();
+  #lastRead = '';
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #hasWarned = false;
 
@@ -50,24 +53,41 @@ export class DeletionCosts implements LeaderTask {
 
   async run(signal: AbortSignal): Promise<void> {
     if (this.#now() < this.#pausedUntil) return;
-    const pods = (await this.#options.registry.list()).filter(({ name, url }) => name && uidOf(url));
-    const urls = new Set(pods.map(({ url }) => url));
-    for (const known of [this.#written, this.#failed])
-      for (const url of known.keys()) if (!urls.has(url)) known.delete(url);
+    const { registry } = this.#options;
+    const [known, loads] = await Promise.all([registry.urls(), registry.loads()]);
+    const urls = new Set(known.filter(uidOf));
+    for (const noted of [this.#written, this.#left])
+      for (const url of noted.keys()) if (!urls.has(url)) noted.delete(url);
+    const load = (url: string) => loads.get(url) ?? 0;
+    const changed = [...urls].filter((url) => this.#isDue(url, load(url))).sort((a, b) => load(a) - load(b));
+    const read = new Set([...changed.slice(0, maxChanged), ...this.#nextOf([...urls])]);
+    const pods = (await registry.states([...read])).filter(({ name }) => name);
+    for (const { url, readiness } of pods)
+      if (readiness === 'draining') this.#left.set(url, this.#now() + leftMs);
     // Pods that became idle come first: the next scale-in needs them.
-    const due = pods.filter((pod) => this.#isDue(pod)).sort((a, b) => a.inFlight - b.inFlight);
+    const due = pods
+      .filter(({ url, inFlight }) => this.#isDue(url, inFlight))
+      .sort((a, b) => a.inFlight - b.inFlight);
     for (const pod of due.slice(0, maxWrites)) {
       if (signal.aborted || !(await this.#write(pod))) return;
     }
   }
 
-  #isDue({ url, inFlight, readiness }: ReplicaState): boolean {
+  /** Returns the pods whose turn it is to be read. */
+  #nextOf(urls: readonly string[]): readonly string[] {
+    const after = urls.findIndex((url) => url > this.#lastRead);
+    const next = urls.slice(Math.max(after, 0)).slice(0, inTurn);
+    this.#lastRead = next.at(-1) ?? '';
+    return next;
+  }
+
+  #isDue(url: string, builds: number): boolean {
     const now = this.#now();
-    if (readiness === 'draining' || now < (this.#failed.get(url) ?? now)) return false;
+    if (now < (this.#left.get(url) ?? now)) return false;
     const written = this.#written.get(url);
     if (!written) return true;
-    if (written.builds === inFlight) return false;
-    return written.builds === 0 || inFlight === 0 || now - written.at >= busyEveryMs;
+    if (written.builds === builds) return false;
+    return written.builds === 0 || builds === 0 || now - written.at >= busyEveryMs;
   }
 
   /** Returns false when further writes are of no use now. */
@@ -88,7 +108,7 @@ export class DeletionCosts implements LeaderTask {
       });
       await body.dump();
       this.#written.set(url, { builds: inFlight, at: this.#now() });
-      this.#failed.delete(url);
+      this.#left.delete(url);
       this.#hasWarned = false;
       return true;
     } catch (error) {
@@ -101,7 +121,7 @@ export class DeletionCosts implements LeaderTask {
     const code = codeOf(error);
     const isRefused = code === 'kubernetes_forbidden' || code === 'kubernetes_unauthorized';
     if (isRefused) this.#pausedUntil = this.#now() + forbiddenMs;
-    this.#failed.set(url, this.#now() + failureMs);
+    this.#left.set(url, this.#now() + leftMs);
     if (!this.#hasWarned) logger.warn({ err: error, code, replica: url }, 'pod deletion costs not written');
     this.#hasWarned = true;
     return !isRefused;
