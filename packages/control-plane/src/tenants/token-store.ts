@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Scope, TokenView } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { newId } from '@slipway/shared/ids';
@@ -45,7 +45,7 @@ export const newTokenText = (): string => prefix + randomBytes(32).toString('bas
 
 /** Returns the stored hash of a token. The text is random enough for a fast hash. */
 export function tokenHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return digest('sha256', text);
 }
 
 type HashedToken = NewToken & { readonly hash: string; readonly managedBy: TokenRecord['managedBy'] };

@@ -21,6 +21,12 @@ const known = new Set([
   'MaxRetriesPerRequestError',
 ]);
 
+/** Marks a command whose failure is counted. A set of commands would cost the garbage collector more than the commands themselves. */
+const counted = Symbol('counted');
+interface Watched {
+  [counted]?: true;
+}
+
 /** Counts failures of connections to Redis. Costs one closure per command. */
 export class RedisMetrics {
   readonly #up: Gauge<'connection'>;
@@ -70,11 +76,11 @@ export class RedisMetrics {
     redis.on('close', () => this.#up.set({ connection }, 0));
     redis.on('error', () => this.#connectionErrors.inc({ connection }));
     const send = redis.sendCommand.bind(redis);
-    const seen = new WeakSet<object>();
     redis.sendCommand = (command, ...others) => {
       // The connection sends a command again after a failover.
-      if (seen.has(command)) return send(command, ...others);
-      seen.add(command);
+      const { [counted]: isCounted } = command as Watched;
+      if (isCounted) return send(command, ...others);
+      (command as Watched)[counted] = true;
       const { reject } = command;
       command.reject = (error) => {
         this.#commandErrors.inc({ connection, error: wordOf(error) });

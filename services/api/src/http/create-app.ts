@@ -28,6 +28,7 @@ import type { Tenants } from '../tenants/open-tenants.js';
 import { requireToken } from './auth.js';
 import { compressJson } from './compress.js';
 import { cors } from './cors.js';
+import { inOrder } from './in-order.js';
 import { LargeBodies } from './large-bodies.js';
 import { type Endpoint, mount, type OperationDeps } from './operation.js';
 import { requestIds } from './request-id.js';
@@ -62,23 +63,29 @@ export function createApp(options: AppOptions): Express {
   app.disable('x-powered-by').set('query parser', 'simple');
   app.set('trust proxy', [...config.trustedProxies]);
   app.use(
-    requestIds,
-    securityHeaders,
-    compressJson,
-    measureRequests(registry),
-    ...(config.corsOrigins.length === 0 ? [] : [cors({ origins: config.corsOrigins })]),
+    inOrder(
+      requestIds,
+      securityHeaders,
+      compressJson,
+      measureRequests(registry),
+      ...(config.corsOrigins.length === 0 ? [] : [cors({ origins: config.corsOrigins })]),
+    ),
   );
   app.use(
     ['/v1', '/build'],
-    noStore,
-    refuseWhile(cell.refusal),
-    recordRequests({ log: audit, operations: endpoints.map(({ operation }) => operation) }),
+    inOrder(
+      noStore,
+      refuseWhile(cell.refusal),
+      recordRequests({ log: audit, operations: endpoints.map(({ operation }) => operation) }),
+    ),
   );
   app.use(
     '/v1',
-    refuseWhileDraining(stopping),
-    requireToken({ directory: tenants.directory, failedTokens: new FailedTokens() }),
-    limitRequests(tenants.requestRate),
+    inOrder(
+      refuseWhileDraining(stopping),
+      requireToken({ directory: tenants.directory, failedTokens: new FailedTokens() }),
+      limitRequests(tenants.requestRate),
+    ),
   );
   mount(app, tracing === noTracing ? endpoints : traceRequests(endpoints, tracing), {
     store: new KeyStore({ redis, keys, sealingKey: deriveKeys(config, 'stored answers') }),

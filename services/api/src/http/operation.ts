@@ -116,6 +116,13 @@ export function endpoint<
   const onceAKey = takesIdempotencyKey(operation);
   const digests = new WeakMap<object, string>();
   const bounds = body && jsonBoundsOf({ schema: body, isLarge: maxBodyBytes > usualJsonBytes });
+  const defaults = query?.safeParse({});
+  const queryOf = (req: Request): z.output<Q> => {
+    // Most requests have no query, and its defaults are known.
+    if (defaults?.success && !req.originalUrl.includes('?'))
+      return { ...(defaults.data as object) } as z.output<Q>;
+    return (query ? validate(query, req.query, 'query') : {}) as z.output<Q>;
+  };
   const parse = async (from: Request | ArrivedBody, req: Request, res: Response) => {
     const bytes = bounds && (await jsonBytes({ from, req, res, maxBytes: maxBodyBytes, bounds }));
     if (bytes && onceAKey && 'idempotency-key' in req.headers) {
@@ -174,7 +181,7 @@ export function endpoint<
       if (stream) checkType(req, stream.types);
       const asked = {
         params: (params ? validate(params, req.params, 'path') : {}) as z.output<P>,
-        query: (query ? validate(query, req.query, 'query') : {}) as z.output<Q>,
+        query: queryOf(req),
         req,
         res,
       };

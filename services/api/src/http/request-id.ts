@@ -5,8 +5,11 @@ const header = 'X-Request-Id';
 
 /** Gives each request an id, or keeps the valid id that it brings. The answer, its problem, log lines and the audit log carry the id. */
 export const requestIds: RequestHandler = (req, res, next) => {
-  const given = req.get(header);
-  res.setHeader(header, given !== undefined && /^[\w.:+/=-]{1,128}$/.test(given) ? given : randomUUID());
+  const { 'x-request-id': given } = req.headers;
+  res.setHeader(
+    header,
+    typeof given === 'string' && /^[\w.:+/=-]{1,128}$/.test(given) ? given : randomUUID(),
+  );
   next();
 };
 

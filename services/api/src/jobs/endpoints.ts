@@ -16,6 +16,7 @@ import { accountOf } from '../http/auth.js';
 import { closedSignal } from '../http/connection.js';
 import { labelQuerySchema } from '../http/label-query.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
+import { sendJson } from '../http/send-json.js';
 import type { JobWatcher } from '../watch/job-watcher.js';
 import { admissionErrors, placingErrors, resolveErrors } from './errors.js';
 import { type JobFormDeps, jobForm } from './form.js';
@@ -115,7 +116,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
       },
       async ({ params: { id }, query, res }) => {
         if (query.wait === 0) {
-          res.json(toJob(await existing(id, res)));
+          sendJson(res, toJob(await existing(id, res)));
           return;
         }
         const ended = AbortSignal.any([closedSignal(res), stopping]);
@@ -126,7 +127,7 @@ export function jobEndpoints(deps: JobEndpointsDeps): Endpoint[] {
             const left = until - performance.now();
             const record = await existing(id, res);
             if (left <= 0 || isTerminal(record.state) || ended.aborted) {
-              res.json(toJob(record));
+              sendJson(res, toJob(record));
               return;
             }
             await watch.end(left, ended);

@@ -2,7 +2,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { RequestHandler, Response } from 'express';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { accountOf, principalOf } from '../http/auth.js';
+import { principalOf } from '../http/auth.js';
 import type { Account } from '../tenants/account.js';
 import { apiTokenId } from '../tenants/directory.js';
 
@@ -59,7 +59,8 @@ export class RequestRate {
  */
 export const limitRequests =
   (rate: RequestRate): RequestHandler =>
-  async (_req, res, next) => {
-    if (principalOf(res).token !== apiTokenId) await rate.count(accountOf(res), res);
-    next();
+  (_req, res, next) => {
+    const { token, account } = principalOf(res);
+    if (token === apiTokenId || account.settings.limits.requests_per_minute === undefined) return next();
+    return rate.count(account, res).then(() => next());
   };
