@@ -100,3 +100,11 @@ test('a script with a command that virtual time cannot replace is refused', asyn
   await expect(run("redis.call('PEXPIREAT', base .. 'k', 1)")).rejects.toThrow('does not know PEXPIREAT');
   await expect(run("local name = 'TIME' return redis.call(name)")).rejects.toThrow('name of each command');
 });
+
+test('a script runs beside itself, and again after Redis has lost it', async () => {
+  const { run, redis } = scriptsAt(start);
+  const body = "return redis.call('INCR', base .. 'k')";
+  expect(await Promise.all([run(body), run(body), run(body)])).toEqual([1, 2, 3]);
+  await redis.script('FLUSH');
+  expect(await Promise.all([run(body), run(body)])).toEqual([4, 5]);
+});
