@@ -62,9 +62,9 @@ local function note_outcome()
   end
 
   if outcome == 'draining' then
-    -- The next health check records what the replica reports by then. A report that it drains stays valid for longer.
+    -- A report that it takes no builds stays, because the health checks record a finding that has not changed only after a while.
     local known = redis.call('HMGET', key, 'readiness', 'readiness_until')
-    if known[1] ~= 'draining' or tonumber(known[2] or '0') < now + 5000 then
+    if takes_builds(known[1], tonumber(known[2] or '0') - 5000) then
       redis.call('HSET', key, 'readiness', 'draining', 'readiness_reason', '', 'readiness_until', now + 5000)
     end
     return ''

@@ -119,6 +119,15 @@ describe('a circuit', () => {
     expect((await state('a')).readiness).toBe('draining');
   });
 
+  it('keeps the report that a replica is broken when the replica also refuses a build because it drains', async () => {
+    const { acquire, ledger, state, registry } = await fleetOf(redis, { a: 4 });
+    const lease = await acquire();
+    await registry.setReadiness('a', 'broken', 'no engine');
+    if (lease) await ledger.free(lease, 'draining');
+    // The health checks record the same finding again only after a while, so the mark of five seconds would leave nothing.
+    expect(await state('a')).toMatchObject({ readiness: 'broken', readinessReason: 'no engine' });
+  });
+
   it.each<[string, (fleet: Awaited<ReturnType<typeof fleetOf>>) => Promise<unknown>]>([
     ['says that it drains', ({ registry }) => registry.setReadiness('a', 'draining')],
     ['is drained by an operator', ({ registry }) => registry.setDraining(replicaId('a'), true)],
