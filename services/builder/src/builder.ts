@@ -5,6 +5,7 @@ import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { serviceServers } from '@slipway/shared/http';
 import { type Component, type ServiceDeps, stopInOrder } from '@slipway/shared/lifecycle';
 import { noTracing } from '@slipway/shared/tracing';
+import { AttachableBuilds } from './attachable/attachable-builds.js';
 import { Slots } from './builds/slots.js';
 import { WorkDir } from './builds/work-dir.js';
 import { type BuilderServiceConfig, shownSettings, warningsOf } from './config.js';
@@ -66,7 +67,26 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
     everyMs: engineCheckEveryMs,
     deadEveryMs: deadEngineCheckEveryMs,
   });
+  const secrets = config.payloadSecret && [config.payloadSecret, ...config.previousPayloadSecrets];
+  // Without signatures every client could read every build.
+  const attachable =
+    secrets && config.detachedBuildMs > 0
+      ? {
+          secrets,
+          builds: new AttachableBuilds({
+            detachedMs: config.detachedBuildMs,
+            resultMs: config.buildResultMs,
+            maxBytes: config.buildLogBytes,
+          }),
+        }
+      : undefined;
+  const builds = attachable?.builds;
   const metrics = createMetrics({
+    attachable: () => ({
+      detached: builds?.detached ?? 0,
+      readers: builds?.readers ?? 0,
+      results: builds?.results ?? 0,
+    }),
     inFlight: () => slots.taken,
     limit: slots.limit,
     engineUp: () => watch.fault === undefined,
@@ -93,7 +113,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
     create(listen, health) {
       const app = createApp({
         ...{ engine, watch, workDir, slots, drain, health, metrics, tracing, logger },
-        secrets: config.payloadSecret && [config.payloadSecret, ...config.previousPayloadSecrets],
+        ...{ secrets, attachable },
         keyRing: config.keyRing,
         reproducible: config.reproducible,
         limits: config,
@@ -115,6 +135,7 @@ export function assembleBuilder(deps: AssembleDeps): Component[] {
       const { lingerMs = usualLingerMs } = deps;
       return drainingServer({
         ...{ ...listen, app, drain, slots, shutdownGraceMs, lingerMs },
+        fetched: async () => await builds?.fetched(),
         ...(onListening && { onListening }),
       });
     },

@@ -31,6 +31,12 @@ export interface BuilderServiceConfig extends CommonConfig, PayloadBounds, Regis
   /** Makes images depend on their source alone, unless a request overrides it. */
   readonly reproducible: boolean;
   readonly buildTimeoutMs: number;
+  /** Milliseconds that a build with an id goes on without a reader. 0: it ends with its connection. */
+  readonly detachedBuildMs: number;
+  /** Milliseconds that the result of a build with an id is kept. */
+  readonly buildResultMs: number;
+  /** Bound of the memory for logs and results of builds with an id. */
+  readonly buildLogBytes: number;
   /** Image references. */
   readonly allowedFrontends: readonly string[];
   readonly workDir: string;
@@ -77,6 +83,22 @@ export function builderConfig(fields: Fields, env: Env): BuilderServiceConfig {
     }),
     ...registrySettings(fields),
     buildTimeoutMs,
+    detachedBuildMs: fields.int('DETACHED_BUILD_MS', {
+      doc: 'A build goes on so long without a worker that reads it, and another worker can [continue it](../function-builder-api.md#builds-that-outlive-their-client). 0: a build ends with its connection',
+      default: 60_000,
+      max: 3_600_000,
+    }),
+    buildResultMs: fields.int('BUILD_RESULT_MS', {
+      doc: 'How long the result of such a build is kept after its end',
+      default: 300_000,
+      min: 1,
+      max: 3_600_000,
+    }),
+    buildLogBytes: fields.int('BUILD_LOG_BYTES', {
+      doc: 'Memory for logs and results of such builds. Beyond it the oldest results are dropped, then the oldest lines of the longest log. One log has at most 4 MiB',
+      default: 32 * 1024 * 1024,
+      min: 64 * 1024,
+    }),
     ...payloadBounds(fields, { maxSourceBytes: 1024 * 1024 * 1024, min: 1024 }),
     allowedFrontends:
       fields.optionalParsed('ALLOWED_FRONTENDS', {
@@ -109,6 +131,9 @@ export function shownSettings(config: BuilderServiceConfig, engine: EngineName):
     docker_config: config.dockerConfig,
     credential_helper_env: config.credentialHelperEnv,
     build_timeout_ms: config.buildTimeoutMs,
+    detached_build_ms: config.detachedBuildMs,
+    build_result_ms: config.buildResultMs,
+    build_log_bytes: config.buildLogBytes,
     max_source_bytes: config.maxSourceBytes,
     unverified_payload_bytes: config.unverifiedPayloadBytes,
     min_free_disk_bytes: config.minFreeDiskBytes,

@@ -12,11 +12,17 @@ interface MetricsOptions {
   readonly inFlight: () => number;
   /** Builds at once; 0 is no limit. */
   readonly limit: number;
+  /** Numbers of builds with an id that run without a reader, of readers, and of results that are kept. Called at each scrape. */
+  readonly attachable: () => {
+    readonly detached: number;
+    readonly readers: number;
+    readonly results: number;
+  };
   /** Returns true if the engine answered its last check. Called at each scrape. */
   readonly engineUp: () => boolean;
 }
 
-export function createMetrics({ inFlight, limit, engineUp }: MetricsOptions): BuilderMetrics {
+export function createMetrics({ inFlight, limit, engineUp, attachable }: MetricsOptions): BuilderMetrics {
   const registry = new Registry();
   const registers = [registry];
   new Gauge({
@@ -38,6 +44,30 @@ export function createMetrics({ inFlight, limit, engineUp }: MetricsOptions): Bu
     registers,
     collect() {
       this.set(engineUp() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'slipway_builder_detached_builds',
+    help: 'Builds in progress whose client is gone and which no other client reads',
+    registers,
+    collect() {
+      this.set(attachable().detached);
+    },
+  });
+  new Gauge({
+    name: 'slipway_builder_build_readers',
+    help: 'Clients that read a build with an id',
+    registers,
+    collect() {
+      this.set(attachable().readers);
+    },
+  });
+  new Gauge({
+    name: 'slipway_builder_results_kept',
+    help: 'Results of builds with an id that are kept for clients',
+    registers,
+    collect() {
+      this.set(attachable().results);
     },
   });
   return {

@@ -11,7 +11,7 @@ export interface Answer {
 }
 
 /** Truncates a line of a log so that it fits a line of the stream, even if each character must be escaped. */
-function cut(line: string): string {
+export function cutLogLine(line: string): string {
   return line.length <= maxLineUnits ? line : `${line.slice(0, maxLineUnits)}…`;
 }
 /** JSON needs at most six bytes per UTF-16 unit. */
@@ -38,7 +38,7 @@ export class BufferedAnswer implements Answer {
   }
 
   log(line: string): void {
-    const kept = cut(line);
+    const kept = cutLogLine(line);
     this.#lines.push(kept);
     this.#units += kept.length;
     while (this.#units > maxLogUnits) {
@@ -89,7 +89,7 @@ export class StreamedAnswer implements Answer {
     }
     if (this.#dropped > 0) this.#add(droppedNote(this.#dropped));
     this.#dropped = 0;
-    this.#add(cut(line));
+    this.#add(cutLogLine(line));
   }
 
   drain(): void {
@@ -128,8 +128,9 @@ export class StreamedAnswer implements Answer {
   }
 }
 
-function cutError({ error }: BuilderResult): { error?: string } {
-  return error === undefined ? {} : { error: cut(error) };
+/** Returns the error of a result, truncated so that it fits a line of the stream. */
+export function cutError({ error }: BuilderResult): { error?: string } {
+  return error === undefined ? {} : { error: cutLogLine(error) };
 }
 
 function droppedNote(lines: number): string {

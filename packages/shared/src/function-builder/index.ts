@@ -1,4 +1,4 @@
-export { type Answer, BufferedAnswer, StreamedAnswer } from './answers.js';
+export { type Answer, BufferedAnswer, cutError, cutLogLine, StreamedAnswer } from './answers.js';
 export { type BuildConfig, parseBuildConfig } from './build-config.js';
 export type { BuildOptions } from './build-options.js';
 export { type PayloadBounds, payloadBounds } from './payload-bounds.js';

@@ -14,7 +14,8 @@ export function timeLimit(request: IncomingMessage, ownMs: number): number {
 }
 
 interface StopOptions {
-  readonly response: ServerResponse;
+  /** The build stops when this answer is closed before its end. Undefined: it goes on without its client. */
+  readonly response: ServerResponse | undefined;
   readonly limitMs: number;
   /** Its reason becomes the build's. */
   readonly drained: AbortSignal;
@@ -27,27 +28,30 @@ interface StopOptions {
  */
 export function stopSignal({ response, limitMs, drained }: StopOptions): {
   signal: AbortSignal;
+  /** Stops the build for another reason. */
+  stop(reason: SlipwayError): void;
   clear(): void;
 } {
   const controller = new AbortController();
   const onDrained = () => controller.abort(drained.reason);
   const onClose = () => {
-    if (!response.writableFinished) controller.abort(new SlipwayError('canceled', 'The client went away.'));
+    if (!response?.writableFinished) controller.abort(new SlipwayError('canceled', 'The client went away.'));
   };
   const onTime = () => {
     controller.abort(new SlipwayError('timed_out', `The build took longer than ${limitMs} ms.`));
   };
   // A timer takes no more than 31 bits, some 25 days.
   const timer = setTimeout(onTime, Math.min(limitMs, 2 ** 31 - 1));
-  response.once('close', onClose);
+  response?.once('close', onClose);
   drained.addEventListener('abort', onDrained);
   if (drained.aborted) onDrained();
-  if (response.closed || response.destroyed) onClose();
+  if (response?.closed || response?.destroyed) onClose();
   return {
     signal: controller.signal,
+    stop: (reason) => controller.abort(reason),
     clear: () => {
       clearTimeout(timer);
-      response.off('close', onClose);
+      response?.off('close', onClose);
       drained.removeEventListener('abort', onDrained);
     },
   };

@@ -28,7 +28,7 @@ describe.each(engineNames)('%s', (name) => {
       const busybox = readFileSync(findTool('busybox') ?? '');
       const body = payloadOf({ image, config, files: { ...files, busybox }, entries });
       const answer = await postBuild({ url: service.url, body });
-      expect(answer.headers.get('x-slipway-features')).toBe('build-options');
+      expect(answer.headers.get('x-slipway-features')).toBe('build-options,attachable-builds');
       return { image, result: await resultOf(answer) };
     };
 

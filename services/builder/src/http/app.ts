@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type BuilderFeature, engineHeader, featuresHeader, instanceHeader } from '@slipway/shared/contracts';
+import { builderFeatures, engineHeader, featuresHeader, instanceHeader } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { notFoundHandler, problemHandler, securityHeaders } from '@slipway/shared/http';
 import { sealingAlgorithm } from '@slipway/shared/sealing';
 import express, { type Express, type RequestHandler, type Router } from 'express';
 import type { KeyRing } from '../secrets/key-ring.js';
+import { buildCalls } from './build-calls.js';
 import { type BuildRouteOptions, buildRoute } from './build-route.js';
 
 interface AppOptions extends BuildRouteOptions {
@@ -13,10 +14,10 @@ interface AppOptions extends BuildRouteOptions {
 
 /** The HTTP face of the builder. */
 export function createApp(options: AppOptions): Express {
-  const { health, logger, keyRing, engine } = options;
+  const { health, logger, keyRing, engine, attachable } = options;
   const app = express().disable('x-powered-by');
   app.use(securityHeaders);
-  const features: readonly BuilderFeature[] = ['build-options'];
+  const features = builderFeatures.filter((name) => name !== 'attachable-builds' || attachable);
   const fixed = { [featuresHeader]: features.join(','), [instanceHeader]: randomUUID() };
   app.use((_req, res, next) => {
     res.set(fixed).set(engineHeader, engine.reported ?? 'unknown');
@@ -28,6 +29,7 @@ export function createApp(options: AppOptions): Express {
     res.set('Allow', 'POST');
     throw new SlipwayError('method_not_allowed');
   });
+  if (attachable) app.use(buildCalls({ ...options, ...attachable }));
   app.get('/publickey', publicKeyRoute(keyRing));
   app.use(notFoundHandler);
   app.use(problemHandler(logger));

@@ -8,6 +8,9 @@ import type { Logger } from '@slipway/shared/logger';
 import { signatureHeader } from '@slipway/shared/signing';
 import { type TraceSpan, type Tracing, traceContextOf } from '@slipway/shared/tracing';
 import type { Request, RequestHandler, Response } from 'express';
+import type { AttachableBuild } from '../attachable/attachable-build.js';
+import type { AttachableBuilds } from '../attachable/attachable-builds.js';
+import { streamBuild } from '../attachable/stream-build.js';
 import { ContextTimes } from '../builds/epoch.js';
 import { type Intake, type ReceivedBuild, type ReceiveLimits, receiveBuild } from '../builds/receive.js';
 import { runBuild } from '../builds/run.js';
@@ -19,6 +22,7 @@ import type { BuildEngine } from '../engines/engine.js';
 import type { EngineWatch } from '../engines/watch.js';
 import type { BuilderMetrics } from '../metrics.js';
 import type { KeyRing } from '../secrets/key-ring.js';
+import { newBuildId } from './build-calls.js';
 
 export interface BuildRouteOptions extends Intake {
   readonly engine: BuildEngine;
@@ -28,6 +32,8 @@ export interface BuildRouteOptions extends Intake {
   readonly drain: Drain;
   /** Undefined where signatures are not checked. */
   readonly secrets: readonly Secret[] | undefined;
+  /** Undefined for a builder that keeps no build when its caller is gone. */
+  readonly attachable: { readonly builds: AttachableBuilds; readonly secrets: readonly Secret[] } | undefined;
   readonly keyRing: KeyRing | undefined;
   readonly reproducible: boolean;
   readonly limits: ReceiveLimits;
@@ -42,24 +48,30 @@ export interface BuildRouteOptions extends Intake {
 
 /** `POST /build` of the Function Builder API. */
 export function buildRoute(options: BuildRouteOptions): RequestHandler {
-  const { slots, drain, metrics, secrets, tracing, watch } = options;
+  const { slots, drain, metrics, secrets, tracing, watch, attachable } = options;
   const times = new ContextTimes();
   return async (req, res) => {
     res.once('finish', () => metrics.responses.inc({ status: res.statusCode }));
+    const signature = req.get(signatureHeader);
+    const buildId = attachable && newBuildId({ ...attachable, req, signature: signature ?? '' });
+    // Before all that only concerns a build that begins: one with this id may take the slot that is missing.
+    if (buildId !== undefined) attachable?.builds.mustBeNew(buildId);
     if (drain.begun.aborted) {
       res.set('Connection', 'close');
       throw new SlipwayError('builder_draining');
     }
-    const signature = req.get(signatureHeader);
     if (secrets && signature === undefined) throw new SlipwayError('signature_missing');
     if (watch.fault) throw watch.fault;
     if (req.get(isolationHeader) !== undefined) await requireIsolation(options);
     const release = slots.take();
     if (!release) throw busy(slots.limit);
+    // Throws if another request took the id meanwhile: some checks above wait.
+    const named = buildId === undefined ? undefined : attachable?.builds.add(buildId);
     const span = tracing.start({ ...requestSpan, parent: traceContextOf(req.headers) });
     try {
-      await span.during(() => handle({ ...options, req, res, signature, times, span }));
+      await span.during(() => handle({ ...options, req, res, signature, times, span, named }));
     } finally {
+      named?.left();
       release();
       span.end();
     }
@@ -99,10 +111,12 @@ interface HandleOptions extends BuildRouteOptions {
   readonly signature: string | undefined;
   readonly times: ContextTimes;
   readonly span: TraceSpan;
+  /** The build, if it has an id. */
+  readonly named: AttachableBuild | undefined;
 }
 
 async function handle(options: HandleOptions): Promise<void> {
-  const { req, res, workDir, engine, metrics, drain, span, tracing, logger } = options;
+  const { req, res, workDir, engine, metrics, drain, span, tracing, logger, named } = options;
   const id = workDir.nextBuildId();
   const line: Record<string, unknown> = { build: id, engine: engine.name };
   const started = performance.now();
@@ -130,11 +144,12 @@ async function handle(options: HandleOptions): Promise<void> {
       'slipway.payload.bytes': build.bytes,
       'slipway.payload.files': build.files,
     });
+    const stop = stopSignal({ response: named ? undefined : res, limitMs, drained: drain.over });
+    named?.begin(stop.stop);
     const answer = answerTo(options);
     const announceDrain = () => answer.drain();
     if (drain.begun.aborted) announceDrain();
     drain.begun.addEventListener('abort', announceDrain);
-    const stop = stopSignal({ response: res, limitMs, drained: drain.over });
     const stopTimer = metrics.buildSeconds.startTimer();
     const { result, error } = await runBuild({
       ...{ id, build, folder, engine, keyRing: options.keyRing, reproducible: options.reproducible },
@@ -210,7 +225,36 @@ function logEnd({ logger, line, result, error }: EndOptions): void {
   }
 }
 
-function answerTo({ req, res, heartbeatMs }: HandleOptions): Answer {
+function answerTo({ req, res, heartbeatMs, named, drain, logger }: HandleOptions): Answer {
   const wantsStream = req.get('accept')?.includes('application/x-ndjson') ?? false;
-  return wantsStream ? new StreamedAnswer({ res, heartbeatMs }) : new BufferedAnswer({ res });
+  if (!named) return wantsStream ? new StreamedAnswer({ res, heartbeatMs }) : new BufferedAnswer({ res });
+  if (wantsStream) {
+    streamBuild({ build: named, res, from: 0, heartbeatMs, draining: drain.begun }).catch(
+      (error: unknown) => {
+        logger.error({ err: error }, 'a stream broke off');
+        res.destroy();
+      },
+    );
+    return named;
+  }
+  return bufferedAndKept(named, res);
+}
+
+/** The answer of a build with an id to a client that wants one object at the end. */
+function bufferedAndKept(named: AttachableBuild, res: Response): Answer {
+  const buffered = new BufferedAnswer({ res });
+  const leave = named.join();
+  res.once('close', leave).once('finish', () => named.markFetched());
+  if (res.closed) leave();
+  return {
+    log(line) {
+      named.log(line);
+      buffered.log(line);
+    },
+    drain: () => named.drain(),
+    end(result) {
+      named.end(result);
+      buffered.end(result);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { httpServer, type ServiceListen } from '@slipway/shared/http';
-import { type Component, timeForWork } from '@slipway/shared/lifecycle';
+import { type Component, timeForWork, untilAborted } from '@slipway/shared/lifecycle';
 import type { Express } from 'express';
 import type { Slots } from '../builds/slots.js';
 import type { Drain } from '../drain.js';
@@ -8,6 +8,8 @@ interface DrainingServerOptions extends ServiceListen {
   readonly app: Express;
   readonly drain: Drain;
   readonly slots: Slots;
+  /** Resolves when clients have read the results of builds with an id. */
+  readonly fetched: () => Promise<void>;
   readonly shutdownGraceMs: number;
   /** Milliseconds to answer connected clients after the last build. Their next calls then find a builder that drains, and no closed port. */
   readonly lingerMs: number;
@@ -21,7 +23,7 @@ const reserveMs = 5_000;
  * than a closed port, until the running ones have ended; when the grace time is nearly over, those are ended.
  */
 export function drainingServer(options: DrainingServerOptions): Component {
-  const { drain, slots, logger, shutdownGraceMs } = options;
+  const { drain, slots, logger, shutdownGraceMs, fetched } = options;
   return {
     name: options.name,
     async run(signal) {
@@ -33,6 +35,8 @@ export function drainingServer(options: DrainingServerOptions): Component {
         const patienceMs = timeForWork({ graceMs: shutdownGraceMs, reserveMs });
         const timer = setTimeout(() => drain.end(), patienceMs);
         await slots.idle();
+        // Gives up at the end of the grace time.
+        await untilAborted(fetched(), drain.over).catch(() => undefined);
         clearTimeout(timer);
         closed.abort();
       };
