@@ -1,8 +1,9 @@
-import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { appendFile, mkdir } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { exitOnSignals, temporaryFolder } from '@slipway/local';
 import type { Figures } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 
@@ -25,15 +26,16 @@ if (chosen.length < wanted.length) {
   note(`no such scenario; there are ${scenarios.map(({ name, about }) => `\n  ${name}: ${about}`).join('')}`);
   process.exit(2);
 }
+exitOnSignals();
 for (const { name, about, run } of chosen) {
   note(`${name}: ${about}`);
-  const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
+  const { path: folder, remove } = await temporaryFolder();
   try {
     const figures = await run({ folder, note, minutes });
     await keepReport(results, name, figures);
     process.stdout.write(`${reportLine(name, figures)}\n`);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await remove();
   }
 }
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { askRedis, type RedisHandle, startRedis } from '@slipway/local';
+import { askRedis, exitOnSignals, type RedisHandle, startRedis } from '@slipway/local';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis } from '@slipway/shared/redis';
@@ -30,6 +30,7 @@ if (!isWhole || !signal || !['all', 'fixed', 'autoscaled'].includes(values.part)
   process.exit(2);
 }
 const note = (text: string) => process.stderr.write(`${text}\n`);
+exitOnSignals();
 const begun = performance.now();
 const logger = createLogger({ name: 'simulation', level: 'warn', destination: process.stderr });
 const cleanups = new Cleanups();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { exitOnSignals } from '@slipway/local';
 import { factsLine, holds, outcomeLine } from './report.js';
 import { scenarios } from './scenarios/index.js';
 
@@ -26,6 +27,7 @@ if (chosen.length < wanted.length) {
   process.exit(2);
 }
 const seed = number(values.seed);
+exitOnSignals();
 for (const { name, about, defaults, run } of chosen) {
   note(`${name}, seed ${seed}: ${about}`);
   const started = performance.now();

@@ -1,5 +1,6 @@
 export { type BuildkitdHandle, type BuildkitdOptions, startBuildkitd } from './buildkitd.js';
 export { type CertificateAuthority, type CertificateFiles, createAuthority } from './certificates.js';
+export { exitOnSignals } from './exit-on-signals.js';
 export { freePort } from './free-port.js';
 export {
   type KubernetesApi,

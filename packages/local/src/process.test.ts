@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -88,3 +89,31 @@ test('a process that heeds SIGTERM ends in its own way', async () => {
   await handle.stop();
   expect(await handle.exited).toEqual({ code: 7, signal: null });
 });
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s to a program that exits on signals leaves no process and no folder',
+  async (signal) => {
+    const program = `
+    import { exitOnSignals, startProcess, temporaryFolder } from '@slipway/local';
+    exitOnSignals();
+    const { path } = await temporaryFolder();
+    const { pid } = await startProcess({ name: 'child', command: 'sleep', args: ['600'] });
+    console.log(path + ' ' + pid);
+    setInterval(() => {}, 1_000);`;
+    const lines: string[] = [];
+    const handle = await startProcess({
+      name: 'program',
+      command: process.execPath,
+      args: ['--input-type=module', '--eval', program],
+      cwd: import.meta.dirname,
+      onLine: (line) => lines.push(line),
+    });
+    started.push(handle);
+    await expect.poll(() => lines, { timeout: 20_000 }).toHaveLength(1);
+    const [path = '', pid] = lines[0]?.split(' ') ?? [];
+    handle.kill(signal);
+    await handle.exited;
+    expect(existsSync(path)).toBe(false);
+    await expect.poll(() => isAlive(Number(pid))).toBe(false);
+  },
+);
