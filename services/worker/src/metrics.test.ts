@@ -10,7 +10,7 @@ import {
 } from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
 import { expect, it } from 'vitest';
-import { createMetrics, measureFleet, measureLeader, measureOverload } from './metrics.js';
+import { createMetrics, measureFleet, measureLeader, measureOverload, measureRenewal } from './metrics.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const create = (maxFunctions = 0) => {
@@ -22,6 +22,7 @@ const create = (maxFunctions = 0) => {
   measureFleet({ registry, placement: { inFlight: () => new Map() } });
   measureLeader({ registry, leader: { leading: true } });
   measureOverload({ registry, eventLoop: { overloadSeconds: 0 } });
+  measureRenewal({ registry, renewal: { ageSeconds: 0, lateRounds: 0 } });
   new RedisClock({ redis: { time: async () => [0, 0] }, registry, logger });
   new CountedFaults({ registry, logger });
   return createMetrics({ registry, maxFunctions });

@@ -246,3 +246,30 @@ export function measureOverload({
     },
   });
 }
+
+/** Exports when the locks and slots of this worker were renewed, and how often that was late. */
+export function measureRenewal({
+  registry,
+  renewal,
+}: {
+  readonly registry: Registry;
+  readonly renewal: { readonly ageSeconds: number; readonly lateRounds: number };
+}): void {
+  new Gauge({
+    name: 'slipway_worker_renewal_age_seconds',
+    help: 'Seconds since the locks and slots of the worker were renewed',
+    registers: [registry],
+    collect() {
+      this.set(renewal.ageSeconds);
+    },
+  });
+  new Counter({
+    name: 'slipway_worker_renewals_late_total',
+    help: "Renewals that came after two thirds of the life of the worker's locks and slots",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(renewal.lateRounds);
+    },
+  });
+}

@@ -26,8 +26,9 @@ import { createFleet } from './fleet/create-fleet.js';
 import { TimeMarks } from './hold/time-marks.js';
 import { IsolationKey } from './isolation/isolation-key.js';
 import { createLeader } from './leader/create-leader.js';
-import { createMetrics, measureOverload } from './metrics.js';
+import { createMetrics, measureOverload, measureRenewal } from './metrics.js';
 import { createWebhooks } from './notify/create-webhooks.js';
+import { Renewal } from './renewal/renewal.js';
 import { StatsWriter } from './stats/stats-writer.js';
 
 /** Creates the components of a worker. Nothing runs until the components run. */
@@ -55,7 +56,9 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   const subscriber = cell.connect('subscriber');
   const interruptions = new Interruptions({ store: jobs.store, subscriber, keys, logger });
   countWork?.(() => interruptions.size);
-  const fleet = createFleet({ cell, config, interruptions, subscriber, metrics, logger, cleanups });
+  const renewal = new Renewal({ config, logger });
+  measureRenewal({ registry, renewal });
+  const fleet = createFleet({ cell, config, renewal, interruptions, subscriber, metrics, logger, cleanups });
   const webhooks = createWebhooks({
     cell,
     config,
@@ -70,7 +73,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   const shared = { cell, config, jobs, fleet, blobs, isolation, counts, metrics, logger };
   const eventLoop = new EventLoop();
   measureOverload({ registry, eventLoop });
-  const builds = createBuilds({ ...shared, interruptions, timeMarks, eventLoop, tracing, cleanups });
+  const builds = createBuilds({ ...shared, interruptions, timeMarks, eventLoop, renewal, tracing, cleanups });
   const leader = createLeader({ ...shared, webhooks, timeMarks });
   const stats = new StatsWriter({ counts, store: new StatsStore({ redis, keys }), cleanups, logger });
   logger.info({ worker: workerName, ...shownSettings(config) }, 'starting');
@@ -96,6 +99,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     timeMarks,
     interruptions,
     eventLoop,
+    renewal,
     fleet.placement,
     ...webhooks.components,
     stats,

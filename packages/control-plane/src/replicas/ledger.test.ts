@@ -55,20 +55,20 @@ describe('the slot ledger', () => {
   });
 
   it('frees the slot of a lease that is not renewed, and keeps a renewed one', async () => {
-    const { acquire, ledger } = await fleetOf(redis, { a: 2 });
+    const { acquire, renew } = await fleetOf(redis, { a: 2 });
     const kept = await acquire(['a'], { ttlMs: 1_000 });
     await acquire(['a'], { ttlMs: 1_000 });
     expect(await acquire()).toBeUndefined();
-    expect(await ledger.renew(kept ? [kept] : [], 60_000)).toEqual([]);
+    expect(await renew([kept])).toEqual([]);
     await expect.poll(() => acquire()).toBeDefined();
     expect(await acquire()).toBeUndefined();
   });
 
   it('does not renew expired leases', async () => {
-    const { acquire, ledger, keys } = await fleetOf(redis, { a: 1 });
+    const { acquire, renew, keys } = await fleetOf(redis, { a: 1 });
     const lease = await acquire(['a'], { ttlMs: 1 });
     await expect.poll(() => acquire()).toBeDefined();
-    expect(await ledger.renew(lease ? [lease] : [], 60_000)).toEqual([lease?.id]);
+    expect(await renew([lease])).toEqual([lease?.id]);
     expect(await redis.zcard(keys.slots('a'))).toBe(1);
   });
 
@@ -264,7 +264,7 @@ describe('any interleaving of operations on the ledger', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const limits: Record<string, number> = { a: 2, b: 3 };
-        const { acquire, ledger, registry, state } = await fleetOf(redis, limits);
+        const { acquire, ledger, renew, registry, state } = await fleetOf(redis, limits);
         const held: Lease[] = [];
         for (const each of steps) {
           if (each.kind === 'acquire') {
@@ -277,7 +277,7 @@ describe('any interleaving of operations on the ledger', () => {
               (each.which % Math.max(held.length, 1)) + 1,
             );
             if (!lease) continue;
-            if (each.kind === 'renew') await ledger.renew([lease], 60_000);
+            if (each.kind === 'renew') await renew([lease]);
             else {
               held.splice(held.indexOf(lease), 1);
               await ledger.free(lease, each.outcome as ReplicaOutcome);

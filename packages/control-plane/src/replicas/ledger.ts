@@ -88,6 +88,8 @@ const scripts = {
  * operation is one atomic script, by Redis' clock.
  */
 export class SlotLedger {
+  /** The script that renews leases. Workers run it in a thread of its own. */
+  static readonly renewal = scripts.renew;
   readonly #on: { readonly redis: Redis; readonly keys: Keys };
   readonly #worker: string;
 
@@ -132,13 +134,6 @@ export class SlotLedger {
           }
         : { lease: { id: requests[at]?.id ?? '', url, taken: number } },
     );
-  }
-
-  /** Renews leases for `ttlMs` from now. Returns the ids of expired leases, whose slots other builds may have. */
-  async renew(leases: readonly Lease[], ttlMs: number): Promise<string[]> {
-    if (leases.length === 0) return [];
-    const args = { ttl_ms: ttlMs, leases: leases.flatMap(({ id, url }) => [id, url]) };
-    return (await scripts.renew.run(this.#on, args)) as string[];
   }
 
   /**

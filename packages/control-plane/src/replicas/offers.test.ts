@@ -188,7 +188,8 @@ describe('the index of free slots', () => {
           } else if (each.kind === 'renew') {
             const found = pick(each.which);
             if (!found) continue;
-            expect(await ledger.renew([found.lease], 15_000)).toEqual([]);
+            const leases = [found.lease.id, found.lease.url];
+            expect(await SlotLedger.renewal.run({ redis, keys }, { ttl_ms: 15_000, leases })).toEqual([]);
             found.until = clock.now() + 15_000;
           } else if (each.kind === 'announce')
             await registry.announce([{ ...each, kind: 'k8s', platforms: [] }]);

@@ -30,10 +30,15 @@ export async function fleetOf(redis: Redis, limits: Readonly<Record<string, numb
     for (let lease = await acquire(); lease; lease = await acquire()) leases.push(lease);
     return leases;
   };
+  /** Returns the ids of the leases that are lost. */
+  const renew = async (leases: readonly (Lease | undefined)[]) => {
+    const held = leases.flatMap((lease) => (lease ? [lease.id, lease.url] : []));
+    return await SlotLedger.renewal.run({ redis, keys }, { ttl_ms: 60_000, leases: held });
+  };
   /** Ends a time in the record of a replica. */
   const elapse = async (url: string, field: 'open_until' | 'readiness_until' | 'engine_until') => {
     await redis.hset(keys.replica(url), field, 1);
     await redis.zadd(keys.offersDue, 1, url);
   };
-  return { keys, registry, ledger, acquire, state, fill, elapse };
+  return { keys, registry, ledger, acquire, renew, state, fill, elapse };
 }

@@ -20,7 +20,7 @@ interface ConnectOptions {
   /** The connection's name in CLIENT LIST. */
   readonly name: string;
   readonly logger: Logger;
-  readonly cleanups: Cleanups;
+  readonly cleanups: Pick<Cleanups, 'defer'>;
   /**
    * `request`: commands fail within seconds when Redis is unreachable, for answers to a waiting caller.
    * `patient`: commands wait for Redis to return, for background loops and BullMQ's blocking reads.

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { type Field, runBundle, type ScriptBundle } from './bundle.js';
 import type { Redis } from './connect.js';
 import { type Keys, luaKeys } from './keys.js';
 
@@ -18,6 +19,8 @@ export interface LuaFolder {
 export interface Script<Args> {
   /** Returns the result of the file. Rejects with a ZodError for invalid arguments. */
   run(on: { readonly redis: Redis; readonly keys: Keys }, args: Args): Promise<unknown>;
+  /** Returns the file with its includes, for `runBundle`. */
+  bundle(): ScriptBundle;
 }
 
 interface ScriptOptions<Shape extends z.ZodRawShape> {
@@ -40,33 +43,21 @@ export function defineScript<Shape extends z.ZodRawShape>({
   file,
   args,
 }: ScriptOptions<Shape>): Script<z.input<z.ZodObject<Shape>>> {
-  let bundled: { readonly text: string; readonly sha: string; readonly fields: readonly Field[] } | undefined;
+  let bundled: ScriptBundle | undefined;
   const bundle = () => {
+    if (bundled) return bundled;
     const fields = fieldsOf(args);
     const text = bundleOf({ folder, file, fields });
-    return { text, sha: createHash('sha1').update(text).digest('hex'), fields };
+    bundled = { text, sha: createHash('sha1').update(text).digest('hex'), fields };
+    return bundled;
   };
   return {
+    bundle,
     async run({ redis, keys }, given) {
-      bundled ??= bundle();
-      const { text, sha, fields } = bundled;
-      const sent = [keys.base];
-      encode(fields, args.parse(given), sent);
-      try {
-        return await redis.evalsha(sha, 1, ...sent);
-      } catch (error) {
-        if (!lacksScript(error)) throw error;
-        return await redis.eval(text, 1, ...sent);
-      }
+      const made = bundle();
+      return await runBundle({ redis, base: keys.base }, made, args.parse(given));
     },
   };
-}
-
-/** Returns true if Redis does not have the script, as after a restart or a failover. Clients may wrap that reply. */
-function lacksScript(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { cause, lastNodeError, previousErrors = [] } = error as WrappedReply;
-  return error.message.startsWith('NOSCRIPT') || [cause, lastNodeError, ...previousErrors].some(lacksScript);
 }
 
 /** Returns a function that defines the scripts whose files begin with `path` in a folder. */
@@ -74,18 +65,6 @@ export const scriptsIn =
   (folder: LuaFolder, path: string) =>
   <Shape extends z.ZodRawShape>(file: string, args: Shape) =>
     defineScript({ folder, file: path + file, args: z.object(args) });
-
-/** The errors in which ioredis keeps a reply. */
-interface WrappedReply extends Error {
-  readonly lastNodeError?: unknown;
-  readonly previousErrors?: readonly unknown[];
-}
-
-interface Field {
-  readonly name: string;
-  readonly kind: 'text' | 'number' | 'boolean' | 'list';
-  readonly optional: boolean;
-}
 
 /** Returns the fields of a schema in the order of transmission. */
 function fieldsOf(args: z.ZodObject): Field[] {
@@ -109,18 +88,6 @@ const kinds: Readonly<Record<string, Field['kind']>> = {
   boolean: 'boolean',
   array: 'list',
 };
-
-/** Adds the arguments to the texts that are sent. A list follows its length. */
-function encode(fields: readonly Field[], args: Readonly<Record<string, unknown>>, sent: string[]): void {
-  for (const { name, kind } of fields) {
-    const value = args[name];
-    if (kind === 'list') {
-      const list = value as readonly string[];
-      sent.push(String(list.length), ...list);
-    } else if (kind === 'boolean') sent.push(value ? '1' : '');
-    else sent.push(value === undefined ? '' : String(value));
-  }
-}
 
 /** Returns the table `args` as Lua. */
 function luaArgs(fields: readonly Field[]): string {

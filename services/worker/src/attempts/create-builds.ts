@@ -14,6 +14,7 @@ import type { Fleet } from '../fleet/create-fleet.js';
 import type { TimeMarks } from '../hold/time-marks.js';
 import type { IsolationKey } from '../isolation/isolation-key.js';
 import type { WorkerMetrics } from '../metrics.js';
+import type { Renewal } from '../renewal/renewal.js';
 import { Attempts } from './attempt.js';
 import type { Interruptions } from './interruptions.js';
 import { readSources } from './source-spool.js';
@@ -28,6 +29,7 @@ interface BuildsOptions {
   readonly isolation: IsolationKey;
   readonly timeMarks: Pick<TimeMarks, 'allowed'>;
   readonly eventLoop: EventLoop;
+  readonly renewal: Renewal;
   readonly counts: MinuteCounts;
   readonly metrics: WorkerMetrics;
   readonly tracing: Tracing;
@@ -48,8 +50,8 @@ const reserveMs = 10_000;
 
 /** Creates the consumers that build jobs, one per pool. */
 export function createBuilds(options: BuildsOptions): Builds {
-  const { cell, config, jobs, fleet, interruptions, blobs, isolation, timeMarks, eventLoop } = options;
-  const { counts, metrics, tracing, logger, cleanups } = options;
+  const { cell, config, jobs, fleet, interruptions, blobs, isolation, timeMarks } = options;
+  const { eventLoop, renewal, counts, metrics, tracing, logger, cleanups } = options;
   const { redis, keys, now, processName: workerName } = cell;
   const stopping = new AbortController();
   // Each waiting job listens, so this number is not a leak.
@@ -85,7 +87,18 @@ export function createBuilds(options: BuildsOptions): Builds {
   const components = pools.map(
     (pool) =>
       new Consumer({
-        ...{ redis, keys, now, eventLoop, logger, lockDurationMs, stalledIntervalMs, concurrency, pool },
+        ...{
+          redis,
+          keys,
+          now,
+          eventLoop,
+          renewal,
+          logger,
+          lockDurationMs,
+          stalledIntervalMs,
+          concurrency,
+          pool,
+        },
         async handle(jobId) {
           // The lock of a job that waits here is renewed.
           if (!(await timeMarks.allowed(stopping.signal))) return 0;

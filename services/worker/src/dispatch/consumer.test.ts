@@ -38,6 +38,7 @@ function consumer({
     ...{ pool: 'default', redis, keys, logger, concurrency, lookEveryMs, handle },
     now: Date.now,
     eventLoop: { responsive },
+    renewal: { started: async () => undefined, holdLock: () => () => undefined },
     lockDurationMs: 60_000,
     stalledIntervalMs: 60_000,
     onStop: () => undefined,

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { queuedJobSchema, queueName } from '@slipway/control-plane/queues';
+import { queuedJobSchema, queueKeys, queueName } from '@slipway/control-plane/queues';
 import type { Fields } from '@slipway/shared/config';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { type Job, Worker } from 'bullmq';
+import type { Renewal } from '../renewal/renewal.js';
 import type { EventLoop } from './event-loop.js';
 
 export interface QueueConfig {
@@ -43,6 +44,7 @@ interface ConsumerOptions extends QueueConfig {
   /** Redis' time in milliseconds. */
   readonly now: () => number;
   readonly eventLoop: Pick<EventLoop, 'responsive'>;
+  readonly renewal: Pick<Renewal, 'started' | 'holdLock'>;
   readonly logger: Logger;
   /** Handles one job. Returns a delay in ms to run again, or undefined. If it throws, the reconciler requeues the job. */
   readonly handle: (jobId: string) => Promise<number | undefined>;
@@ -57,11 +59,6 @@ const retryMs = 1_000;
 /** Milliseconds in which a request for a job ends that is not waiting for one. */
 const takeMs = 200;
 
-interface InHand {
-  readonly id: string;
-  readonly ended: Promise<void>;
-}
-
 /**
  * Takes the jobs of a pool from BullMQ, and is the only adapter between a handler and BullMQ.
  *
@@ -72,7 +69,8 @@ export class Consumer implements Component {
   readonly name: string;
   readonly #options: ConsumerOptions;
   readonly #queue: string;
-  readonly #inHand = new Map<string, InHand>();
+  /** The jobs that are handled now. */
+  readonly #inHand = new Set<Promise<void>>();
   readonly #requests = new Set<Promise<boolean>>();
   #requested = 0;
   /** Jobs that have ended. */
@@ -108,7 +106,6 @@ export class Consumer implements Component {
     });
     worker.on('error', (error) => logger.warn({ err: error, queue: this.#queue }, 'queue error'));
     await worker.startStalledCheckTimer();
-    const renewing = setInterval(() => this.#renew(worker), lockDurationMs / 3);
     const taking = this.#take(worker, signal);
     if (!signal.aborted) await once(signal, 'abort');
     this.#hasRoom?.();
@@ -119,15 +116,15 @@ export class Consumer implements Component {
     await worker.close(true);
     await taking;
     await this.#emptied();
-    clearInterval(renewing);
   }
 
   async #emptied(): Promise<void> {
-    while (this.#inHand.size > 0) await Promise.all([...this.#inHand.values()].map(({ ended }) => ended));
+    while (this.#inHand.size > 0) await Promise.all(this.#inHand);
   }
 
   async #take(worker: Worker, signal: AbortSignal): Promise<void> {
-    const { eventLoop } = this.#options;
+    const { eventLoop, renewal } = this.#options;
+    await renewal.started(signal);
     while (!signal.aborted) {
       await eventLoop.responsive(signal);
       while (this.#isFull && !signal.aborted) await this.#room();
@@ -184,17 +181,20 @@ export class Consumer implements Component {
   }
 
   #begin(worker: Worker, job: Job, token: string, signal: AbortSignal): void {
-    const { logger } = this.#options;
+    const { keys, pool, renewal, logger } = this.#options;
+    const id = job.id ?? '';
+    const release = renewal.holdLock({ queue: queueKeys(keys, pool), id, token });
     const ended = this.#handle(job, token, signal)
       // Another worker may have the job after a lock ran out. Its record decides who works on it.
-      .catch((error: unknown) => logger.warn({ err: error, queue: this.#queue, id: job.id }, 'queue error'))
+      .catch((error: unknown) => logger.warn({ err: error, queue: this.#queue, id }, 'queue error'))
       .finally(() => {
-        this.#inHand.delete(token);
+        release();
+        this.#inHand.delete(ended);
         this.#ended++;
         this.#hasRoom?.();
         void this.#takeNext(worker, signal);
       });
-    this.#inHand.set(token, { id: job.id ?? '', ended });
+    this.#inHand.add(ended);
   }
 
   async #handle(job: Job, token: string, signal: AbortSignal): Promise<void> {
@@ -209,19 +209,5 @@ export class Consumer implements Component {
     }
     if (delayMs === undefined) await job.moveToCompleted(undefined, token, false);
     else await job.moveToDelayed(now() + delayMs, token);
-  }
-
-  #renew(worker: Worker): void {
-    const held = [...this.#inHand];
-    if (held.length === 0) return;
-    worker
-      .extendJobLocks(
-        held.map(([, { id }]) => id),
-        held.map(([token]) => token),
-        this.#options.lockDurationMs,
-      )
-      .catch((error: unknown) =>
-        this.#options.logger.warn({ err: error, queue: this.#queue }, 'locks not renewed'),
-      );
   }
 }

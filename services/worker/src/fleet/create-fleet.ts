@@ -15,6 +15,7 @@ import type { Interruptions } from '../attempts/interruptions.js';
 import type { WorkerConfig } from '../config.js';
 import { KubernetesClient } from '../kubernetes/client.js';
 import { measureFleet, type WorkerMetrics } from '../metrics.js';
+import type { Renewal } from '../renewal/renewal.js';
 import { Discovery } from './discovery.js';
 import { Engines } from './engines.js';
 import { Placement } from './placement.js';
@@ -26,6 +27,7 @@ interface FleetOptions {
     WorkerConfig,
     'builders' | 'kubernetes' | 'pools' | 'poolDrainTargetMs' | 'lockDurationMs'
   >;
+  readonly renewal: Renewal;
   /** Stops the build of a lost slot. */
   readonly interruptions: Interruptions;
   /** A connection that is given over to subscriptions. */
@@ -39,7 +41,7 @@ export type Fleet = ReturnType<typeof createFleet>;
 
 /** Creates the discovery of replicas, the placement of builds on them, and the connections to them. */
 export function createFleet(options: FleetOptions) {
-  const { cell, config, interruptions, subscriber, metrics, logger, cleanups } = options;
+  const { cell, config, renewal, interruptions, subscriber, metrics, logger, cleanups } = options;
   const { redis, keys, now, processName: origin } = cell;
   const registry = new ReplicaRegistry({ redis, keys, now });
   const pools = new PoolRegistry({ redis, keys, now });
@@ -59,7 +61,7 @@ export function createFleet(options: FleetOptions) {
     },
   });
   const placement = new Placement({
-    ...{ origin, discovery, subscriber, keys, logger },
+    ...{ origin, discovery, renewal, subscriber, keys, logger },
     ledger: new SlotLedger({ redis, keys, worker: origin }),
     ttlMs: config.lockDurationMs,
     onLost: ({ id }) => interruptions.interrupt(jobOfLease(id), 'slot_lost'),

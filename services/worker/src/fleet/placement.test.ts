@@ -4,6 +4,7 @@ import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, afterEach, describe, expect, inject, it, vi } from 'vitest';
+import { Renewal } from '../renewal/renewal.js';
 import type { Replica } from './discovery.js';
 import { Placement } from './placement.js';
 
@@ -41,6 +42,8 @@ async function placement(prefix: string, ttlMs: number) {
     growing = true;
   };
   const lost: Lease[] = [];
+  const config = { redisUrl: inject('redisUrl'), redisPrefix: prefix, lockDurationMs: ttlMs };
+  const renewal = new Renewal({ config, logger });
   const ledger = new SlotLedger({ redis, keys });
   const acquireNow = ledger.acquire.bind(ledger);
   /** Holds back the reply to the next call. Resolves when Redis has answered it, to a function that lets the reply through. */
@@ -55,6 +58,7 @@ async function placement(prefix: string, ttlMs: number) {
     });
   const made = new Placement({
     ledger,
+    renewal,
     discovery: { replicas: () => named, mayGrow: () => growing },
     ttlMs,
     onLost: (lease) => lost.push(lease),
@@ -65,7 +69,7 @@ async function placement(prefix: string, ttlMs: number) {
     logger,
   });
   const acquire = (id: string) => made.acquire({ id, ...wanted }, 0, new AbortController().signal);
-  return { placement: made, acquire, lost, registry, grows, name, holdReply };
+  return { placement: made, renewal, acquire, lost, registry, grows, name, holdReply };
 }
 
 describe('a build that needs isolation', () => {
@@ -120,7 +124,7 @@ describe('a slot', () => {
     const { placement: mine, acquire } = await placement(`placement-${randomUUID()}`, 200);
     const lease = await acquire('one');
     if (!lease) throw new Error('no slot');
-    // Nothing renews it: the placement does not run.
+    // Nothing renews it: the thread does not run.
     await expect.poll(() => mine.holds(lease)).toBe(false);
   });
 
@@ -195,7 +199,7 @@ describe('a slot', () => {
     await expect.poll(() => other.acquire('two')).toBeDefined();
     expect(mine.placement.holds(lease)).toBe(true);
     const stop = new AbortController();
-    const running = mine.placement.run(stop.signal);
+    const running = Promise.all([mine.placement.run(stop.signal), mine.renewal.run(stop.signal)]);
     await expect.poll(() => mine.lost).toContainEqual(lease);
     mine.placement.free(lease, 'none');
     stop.abort();

@@ -11,12 +11,14 @@ import { SlipwayError } from '@slipway/shared/errors';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
+import type { LeaseHold, Renewal } from '../renewal/renewal.js';
 import type { Replica } from './discovery.js';
 import { Preferences } from './preferences.js';
 import { type Waiter, Waiters, type Wanted } from './waiters.js';
 
 interface PlacementOptions {
   readonly ledger: SlotLedger;
+  readonly renewal: Pick<Renewal, 'holdLease'>;
   readonly discovery: { replicas(): readonly Replica[]; mayGrow(pool: string): boolean };
   /** Milliseconds that a lease lives without renewal. */
   readonly ttlMs: number;
@@ -38,7 +40,7 @@ const marginShare = 0.15;
 
 interface Held {
   readonly lease: Lease;
-  aliveUntil: number;
+  readonly hold: LeaseHold;
 }
 
 /** Finds a replica for each build, and keeps the slots of this worker's builds while they run. */
@@ -169,7 +171,10 @@ export class Placement implements Component {
       return false;
     }
     if (reply?.lease) {
-      this.#held.set(wanted.id, { lease: reply.lease, aliveUntil: asked + this.#options.ttlMs });
+      this.#held.set(wanted.id, {
+        lease: reply.lease,
+        hold: this.#options.renewal.holdLease(reply.lease, asked),
+      });
       // It came too late: the build may not begin any more.
       if (signal.aborted) this.free(reply.lease, 'none');
       resolve(signal.aborted ? undefined : reply.lease);
@@ -199,6 +204,7 @@ export class Placement implements Component {
    */
   free(lease: Lease, outcome: ReplicaOutcome): void {
     const { ledger, onCircuit, logger } = this.#options;
+    this.#held.get(lease.id)?.hold.release();
     this.#held.delete(lease.id);
     this.#freeing++;
     const takers = this.#takersOf(lease.url);
@@ -259,7 +265,7 @@ export class Placement implements Component {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { ttlMs, subscriber, keys, origin, logger } = this.#options;
+    const { subscriber, keys, origin, logger } = this.#options;
     const freed = keys.freed(origin);
     subscriber.on('message', (channel: string, url: string) => {
       if (channel === freed) this.#offer(url);
@@ -267,38 +273,15 @@ export class Placement implements Component {
     subscriber.subscribe(freed).catch((error: unknown) => {
       if (!signal.aborted) logger.warn({ err: error }, 'free slots are seen only by polling');
     });
-    let renewing = false;
-    let renewedAt = 0;
     // Builds are still running while the process drains, so this goes on until the last slot is given back.
     while (!signal.aborted || this.#held.size > 0 || this.#freeing > 0) {
-      if (!renewing && performance.now() - renewedAt > ttlMs / 3) {
-        renewing = true;
-        renewedAt = performance.now();
-        this.#renew()
-          .catch((error: unknown) => logger.warn({ err: error }, 'slots not renewed'))
-          .finally(() => {
-            renewing = false;
-          });
-      }
       this.#stopLost();
       await (signal.aborted ? sleep(100) : sleep(250, undefined, { signal }).catch(() => undefined));
     }
   }
 
-  async #renew(): Promise<void> {
-    const { ledger, ttlMs } = this.#options;
-    const held = [...this.#held.values()];
-    if (held.length === 0) return;
-    const asked = performance.now();
-    const lost = await ledger.renew(
-      held.map(({ lease }) => lease),
-      ttlMs,
-    );
-    for (const each of held) each.aliveUntil = lost.includes(each.lease.id) ? asked : asked + ttlMs;
-  }
-
-  #isLost({ aliveUntil }: Held): boolean {
-    return performance.now() > aliveUntil - this.#options.ttlMs * marginShare;
+  #isLost({ hold }: Held): boolean {
+    return hold.msLeft < this.#options.ttlMs * marginShare;
   }
 
   #stopLost(): void {
