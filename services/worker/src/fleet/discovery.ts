@@ -39,7 +39,8 @@ export class Discovery implements Component {
   readonly name = 'discovery';
   readonly #options: DiscoveryOptions;
   readonly #watched: readonly Watched[];
-  #replicas: readonly Replica[] = [];
+  /** Undefined after a change. With one entry for each of many replicas, a list for each change would be quadratic. */
+  #replicas: readonly Replica[] | undefined = [];
   #changed = new AbortController();
   /** Addresses that other workers announce differently, as last logged. */
   #disputed = '';
@@ -54,6 +55,10 @@ export class Discovery implements Component {
 
   /** Returns all replicas, including pods that are terminating. The list is the same object until it changes. */
   replicas(): readonly Replica[] {
+    if (this.#replicas === undefined) {
+      const all = this.#watched.flatMap(({ replicas }) => replicas);
+      this.#replicas = [...new Map(all.map((replica) => [replica.url, replica])).values()];
+    }
     return this.#replicas;
   }
 
@@ -136,8 +141,7 @@ export class Discovery implements Component {
     for (const { url } of before) if (!names.has(url)) watched.left.set(url, performance.now());
     for (const url of names) watched.left.delete(url);
     if (stateOf(watched.replicas) === stateOf(before)) return;
-    const all = this.#watched.flatMap(({ replicas }) => replicas);
-    this.#replicas = [...new Map(all.map((replica) => [replica.url, replica])).values()];
+    this.#replicas = undefined;
     this.#changed.abort();
     const [leaving, staying] = [true, false].map((isLeaving) =>
       found.filter((replica) => (replica.isLeaving ?? false) === isLeaving).map(({ url }) => url),
