@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { askRedis, exitOnSignals, type RedisHandle, startRedis } from '@slipway/local';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
-import { connectRedis, type Redis } from '@slipway/shared/redis';
+import { connectRedis } from '@slipway/shared/redis';
 import { setVirtualTime, virtualClock } from '@slipway/shared/virtual-time';
 import { autoscaled } from './autoscaled.js';
 import { openCell } from './cell.js';
@@ -36,6 +36,13 @@ const logger = createLogger({ name: 'simulation', level: 'warn', destination: pr
 const cleanups = new Cleanups();
 const parts = (['fixed', 'autoscaled'] as const).filter((part) => [part, 'all'].includes(values.part));
 const servers = await Promise.all(parts.map(() => startRedis({ settings: ['--latency-tracking', 'no'] })));
+const end = async () => {
+  await cleanups.run(logger);
+  await Promise.all(servers.map((server) => server.stop()));
+};
+// The servers are in process groups of their own.
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => void end().finally(() => process.exit(1)));
 try {
   const figures = await simulate(signal);
   const text = Object.entries(figures).map(([name, value]) => `${name}=${Number(value.toPrecision(4))}`);
@@ -47,8 +54,7 @@ try {
   const own = `${Math.round((user + system) / 1e6)} s of processor time, ${Math.round(process.resourceUsage().maxRSS / 1_024)} MiB`;
   note(`${seconds} s; ${own}; Redis: ${(await Promise.all(servers.map(costOf))).join(', ')}`);
 } finally {
-  await cleanups.run(logger);
-  await Promise.all(servers.map((server) => server.stop()));
+  await end();
 }
 
 /** Returns the processor time of a Redis server, and its memory at the peak. */
@@ -57,19 +63,6 @@ async function costOf(server: RedisHandle): Promise<string> {
   const number = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1]);
   const seconds = number('used_cpu_user') + number('used_cpu_sys');
   return `${Math.round(seconds)} s, ${Math.round(number('used_memory_peak') / 2 ** 20)} MiB`;
-}
-
-/** Sends all commands of one turn of the event loop in one write: a write costs as much as many commands. */
-function writeTogether(redis: Redis): void {
-  const send = redis.sendCommand.bind(redis);
-  redis.sendCommand = (command, stream) => {
-    const socket = redis.stream;
-    if (socket?.writableCorked === 0) {
-      socket.cork();
-      process.nextTick(() => socket.uncork());
-    }
-    return send(command, stream);
-  };
 }
 
 /** Runs the parts side by side, each on a Redis server of its own: while one part computes, the other waits for Redis. */
@@ -93,7 +86,6 @@ async function run(part: (typeof parts)[number], by: Signal) {
   const url = servers[parts.indexOf(part)]?.url ?? '';
   // A machine that is busy with other work delays replies for long.
   const redis = connectRedis({ url, name: part, logger, cleanups, mode: 'patient' });
-  writeTogether(redis);
   const clock = virtualClock(Date.UTC(2030, 0, 1));
   setVirtualTime(redis, clock);
   const capacityEveryMs = part === 'fixed' ? 30_000 : 5_000;
