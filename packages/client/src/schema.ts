@@ -1780,6 +1780,8 @@ export interface components {
             detail?: string;
             /** @description The progress of the build. If only the push failed, the next attempt repeats no cached step */
             steps?: components["schemas"]["AttemptSteps"];
+            /** @description Times that another worker continued the build, because the one before was stopped or lost */
+            takeovers?: number;
             /** @description Present while the log is not stored whole, with the code of the fault of the blob store */
             log_error?: components["schemas"]["ErrorCode"];
         };

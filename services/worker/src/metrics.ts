@@ -42,6 +42,7 @@ export interface WorkerMetrics {
   readonly deliveries: Counter<'outcome'>;
   readonly endpointsDisabled: Counter<'reason'>;
   readonly reconciled: Counter<'finding'>;
+  readonly takeovers: Counter<'outcome'>;
   readonly events: Counter;
   attempt(outcome: string, seconds: number): void;
   waited(pool: string, seconds: number): void;
@@ -122,6 +123,13 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
     labelNames: ['code'],
     registers,
   });
+  const takeovers = new Counter({
+    name: 'slipway_takeovers_total',
+    help: 'Builds without a worker: continued by this worker, or lost by their replica and built again',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of ['continued', 'lost']) takeovers.inc({ outcome }, 0);
   const storageFaults = new Counter({
     name: 'slipway_storage_faults_total',
     help: 'Tries of jobs whose source could not be read, and logs that could not be stored, because the blob store was away',
@@ -182,6 +190,7 @@ export function createMetrics(options: MetricsOptions): WorkerMetrics {
       labelNames: ['finding'],
       registers,
     }),
+    takeovers,
     events: new Counter({
       name: 'slipway_events_settled_total',
       help: 'Events delivered to all subscribers',

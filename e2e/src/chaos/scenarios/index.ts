@@ -18,6 +18,7 @@ import { r16 } from './r16.js';
 import { r17 } from './r17.js';
 import { r18 } from './r18.js';
 import { r19 } from './r19.js';
+import { r20 } from './r20.js';
 
 export const scenarios: readonly Scenario[] = [
   r1,
@@ -39,4 +40,5 @@ export const scenarios: readonly Scenario[] = [
   r17,
   r18,
   r19,
+  r20,
 ];

@@ -47,8 +47,8 @@ export const r7: Scenario = {
         return {
           replicasComplete: false,
           faults: { failed_requests: failed.length, unclean },
-          // After `worker_lost`, a job waited until its lock expired: the worker stopped without a handover.
-          noAttempts: ['worker_lost'],
+          // After `worker_lost`, a job waited until its lock expired: the worker stopped without a handover. `draining`: a build was begun again.
+          noAttempts: ['worker_lost', 'draining'],
         };
       },
     ),

@@ -8,10 +8,12 @@
 -- Arguments: id, ms that a job may wait, the oldest mark of time at which jobs are not held.
 -- Outcome: {'ok', record, the replica that last built its function or nil, the values that the record lists}, {'wait'} while jobs are held or another job pushes to one of its
 -- references, {'held', ms} while an attempt holds its slot, {'terminal', state}, or {'missing'}, also for a job that is parked.
-if is_held() then return reply({ 'wait' }) end
+-- A build that goes on needs no permission, and another worker may attach to it at any time.
+local goes_on = state == 'running' and places_of(job).build
+if is_held() and not goes_on then return reply({ 'wait' }) end
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 
-local held_ms = state == 'running' and slot_ms_left(job) or 0
+local held_ms = state == 'running' and not goes_on and slot_ms_left(job) or 0
 if held_ms > 0 then return reply({ 'held', held_ms }) end
 
 -- Nothing is written before `verify`.

@@ -2,25 +2,28 @@
 --- @include "jobs/include/unended"
 --- @include "jobs/include/held"
 -- Begins an attempt.
--- Arguments: id, token, worker, replica, losses that quarantine, whether the worker has room for a suspect, the oldest mark of time at which jobs are not held.
+-- Arguments: id, token, worker, replica, id of the build (absent for a job that joins parts), ms that its slot lives without a holder, losses that quarantine, whether the worker has room for a suspect, the oldest mark of time at which jobs are not held.
 -- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'held', ms} while another attempt holds its slot,
 -- {'terminal', state}, or {'missing'}, also when it parked the job.
 --
 -- A lost worker held a record that is still running: its attempt is closed and its token is void. A worker that still holds the slot of the attempt
--- is not lost, even if BullMQ gave the job to another worker: it renews the slot while it lives. A worker that received SIGTERM is not lost: the attempt is not spent, and no death counts. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
+-- is not lost, even if BullMQ gave the job to another worker: it renews the slot while it lives. This is different for a build that goes on without its worker (attach.lua):
+-- such an attempt is closed only because its replica has lost the build. A worker that received SIGTERM is not lost: the attempt is not spent, and no death counts. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
 -- next death shows which job caused it. A record of a newer schema waits for a worker that reads it.
 verify(job)
 expect_zsets({ keys.aboard(args.worker), keys.aboard(args.replica), keys.drainingWorkers })
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 if is_held() then return reply({ 'wait' }) end
-local held_ms = state == 'running' and slot_ms_left(job) or 0
+local held_ms = state == 'running' and not places_of(job).build and slot_ms_left(job) or 0
 if held_ms > 0 then return reply({ 'held', held_ms }) end
 
 forget_undispatched(job)
 if state == 'running' then
   local places = places_of(job)
   verify_death(places.worker)
-  if redis.call('ZSCORE', keys.drainingWorkers, places.worker) then
+  if not get(job, 'token') then
+    close_attempt(job, 'draining', 'The worker was stopped, and the builder lost the build before another worker continued it.')
+  elseif redis.call('ZSCORE', keys.drainingWorkers, places.worker) then
     close_attempt(job, 'draining', 'The worker was stopped, and killed before the build had ended.')
   else
     close_attempt(job, 'worker_lost', 'The worker was lost during the build.')
@@ -30,6 +33,7 @@ if state == 'running' then
   end
   leave(job, places.worker)
   leave(job, places.replica)
+  redis.call('HDEL', job.key, 'build:' .. places.attempt)
 end
 if get(job, 'cancel_requested') then return reply(end_job_with_error(job, state, 'canceled', 'canceled', 'The job was canceled.')) end
 if state == 'queued' then
@@ -53,6 +57,7 @@ job.places = nil
 local wait = math.max(0, now - tonumber(get(job, 'queued_at')))
 redis.call('HSET', job.key, 'token', args.token, 'worker', args.worker, 'attempt_at', whole(now), 'replica:' .. number, args.replica,
   'start:' .. number, cjson.encode({ at = now, worker = args.worker, wait = wait }))
+set_build(job, number, args.replica, args.build, args.slot_ms)
 board(job, args.worker, lost)
 board(job, args.replica, lost)
 redis.call('HSETNX', job.key, 'started_at', whole(now))

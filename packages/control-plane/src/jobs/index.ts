@@ -7,6 +7,7 @@ export { Hold, type HoldState } from './hold.js';
 export type { PartPlan, Tenant } from './identity.js';
 export {
   type AdmitReply,
+  type AttachReply,
   JobStore,
   type StartReply,
 } from './job-store.js';

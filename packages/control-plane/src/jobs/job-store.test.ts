@@ -66,7 +66,7 @@ async function events(keys: Keys) {
 describe('a job record', () => {
   it('goes from queued through running to succeeded with an event for each change', async () => {
     const { store, keys, id, token } = await running();
-    expect(await store.place(id, token, 'http://b1')).toBe(true);
+    expect(await store.place(id, token, { replica: 'http://b1' })).toBe('placed');
     expect(await store.finish(id, token, succeeded)).toBe(true);
     const record = await store.get(id);
     expect(record && toJob(record)).toMatchObject({
@@ -131,7 +131,7 @@ describe('a job record', () => {
     const { store, id, token } = await running();
     const takeover = randomUUID();
     expect(await store.start(id, begin(takeover, 'w2'))).toMatchObject({ takenOver: true });
-    expect(await store.place(id, token, 'http://b1')).toBe(false);
+    expect(await store.place(id, token, { replica: 'http://b1' })).toBe('stale');
     expect(await store.finish(id, token, succeeded)).toBe(false);
     expect(await store.requeue(id, token, { code: 'push_failed', detail: '', spent: true, delayMs: 1 })).toBe(
       false,

@@ -44,11 +44,26 @@ export type StartReply =
   | { readonly outcome: 'started'; readonly record: JobRecord; readonly takenOver: boolean }
   | NotStarted;
 
-interface StartOptions {
+export type AttachReply =
+  | {
+      readonly outcome: 'attached';
+      readonly record: JobRecord;
+      /** The worker that held the attempt before. */
+      readonly from: string;
+    }
+  | { readonly outcome: 'stale' }
+  | NotStarted;
+
+/** The replica on which a build has a slot, and the id of the build. */
+interface PlacedBuild {
+  readonly replica: string;
+  /** The id of the build, with which the token begins; undefined for a job that joins parts. */
+  readonly build?: string | undefined;
+}
+
+interface StartOptions extends PlacedBuild {
   readonly token: string;
   readonly worker: string;
-  /** The replica on which the worker has a slot. */
-  readonly replica: string;
   /** True when the worker has room for a job that has lost a worker or builder before. */
   readonly takesSuspects: boolean;
 }
@@ -62,11 +77,24 @@ export interface QueueState {
   readonly meanBuildMs: number | undefined;
 }
 
+interface AttachOptions {
+  readonly build: string;
+  readonly token: string;
+  readonly worker: string;
+  /** True when the worker has room for a job that has lost a worker or builder before. */
+  readonly takesSuspects: boolean;
+}
+
+/** Workers that may die over one build before no other attaches to it. */
+const maxBuildDeaths = 3;
+
 interface JobStoreOptions extends TransitionOptions {
   /** Number of lost workers or builders after which a job is quarantined. */
   readonly quarantineAfter?: number;
   /** Milliseconds that a job may wait before it ends with `expired`. */
   readonly queueTimeoutMs?: number;
+  /** Milliseconds that the slot of a build lives while no worker holds the build. Default: 25,000. */
+  readonly buildSlotMs?: number;
   /** Returns the oldest mark of time, in ms, that Redis must have for a job to start; see `Hold`. Default: 0. */
   readonly leastMark?: () => number;
 }
@@ -77,6 +105,7 @@ export class JobStore {
   readonly #keys: Keys;
   readonly #quarantineAfter: number;
   readonly #queueTimeoutMs: number;
+  readonly #buildSlotMs: number;
   readonly #leastMark: () => number;
   readonly #transition: Transition;
   readonly #tracing: Tracing;
@@ -92,6 +121,7 @@ export class JobStore {
     this.#keys = keys;
     this.#quarantineAfter = quarantineAfter;
     this.#queueTimeoutMs = queueTimeoutMs;
+    this.#buildSlotMs = options.buildSlotMs ?? 25_000;
     this.#leastMark = options.leastMark ?? (() => 0);
     this.#transition = createTransition(options);
   }
@@ -224,12 +254,10 @@ export class JobStore {
   }
 
   /** Begins an attempt. Takes over a record that is still running, because the worker that held it is lost. */
-  async start(id: string, { token, worker, replica, takesSuspects }: StartOptions): Promise<StartReply> {
+  async start(id: string, options: StartOptions): Promise<StartReply> {
+    const { token, worker, replica, build, takesSuspects } = options;
     const args = {
-      id,
-      token,
-      worker,
-      replica,
+      ...{ id, token, worker, replica, build, slot_ms: this.#buildSlotMs },
       max_lost: this.#quarantineAfter,
       takes_suspects: takesSuspects,
       least_mark: this.#leastMark(),
@@ -253,9 +281,45 @@ export class JobStore {
     ]);
   }
 
-  /** Records the replica that builds. Returns false when the token is stale. */
-  async place(id: string, token: string, replica: string): Promise<boolean> {
-    return (await this.#transition(transitions.place, { id, token, replica }))[0] === 'ok';
+  /** Records the replica that builds. `kept`: another worker can attach to the build. */
+  async place(
+    id: string,
+    token: string,
+    { replica, build }: PlacedBuild,
+  ): Promise<'placed' | 'kept' | 'stale'> {
+    const args = { id, token, replica, build, slot_ms: this.#buildSlotMs };
+    const [outcome, kept] = await this.#transition(transitions.place, args);
+    return outcome !== 'ok' ? 'stale' : kept === 1 ? 'kept' : 'placed';
+  }
+
+  /**
+   * Continues the running attempt of a job under a new token, because its replica keeps its build. `stale`: the attempt has ended, has another build,
+   * or must not be continued, since too many workers have died over it.
+   */
+  async attach(id: string, options: AttachOptions): Promise<AttachReply> {
+    const { build, token, worker, takesSuspects } = options;
+    const reply = await this.#transition(transitions.attach, {
+      ...{ id, build, token, worker, takes_suspects: takesSuspects, max_deaths: maxBuildDeaths },
+    });
+    if (reply[0] === 'stale') return { outcome: 'stale' };
+    if (reply[0] !== 'ok') return notStarted(reply);
+    return {
+      outcome: 'attached',
+      from: String(reply[1]),
+      record: await this.#recordOf(id, reply[2], reply[3]),
+    };
+  }
+
+  /** Gives up a running attempt whose build goes on, so that any worker can attach to it. Returns false when the token is stale, or the replica does not keep the build. */
+  async handOver(id: string, token: string): Promise<boolean> {
+    return (
+      (await this.#transition(transitions.handOver, { id, token, slot_ms: this.#buildSlotMs }))[0] === 'ok'
+    );
+  }
+
+  /** Returns true while the token is the one of the holder. */
+  async isHeld(id: string, token: string): Promise<boolean> {
+    return (await this.#redis.hget(this.#keys.job(id), 'token')) === token;
   }
 
   /** Ends the job. Returns false, and records nothing, when the token is stale or the job has ended. */

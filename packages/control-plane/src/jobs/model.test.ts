@@ -7,6 +7,7 @@ import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parseEvents } from '../events/index.js';
+import { ReplicaRegistry } from '../replicas/index.js';
 import { JobStore } from './job-store.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -24,16 +25,28 @@ const error = { code: 'build_failed' as const, detail: '', log_tail: [] };
 
 /** A step that a process may try at any time, with current, stale and invalid tokens. */
 const step = fc.record({
-  kind: fc.constantFrom('admit', 'start', 'place', 'succeed', 'fail', 'retry', 'replace', 'die', 'cancel'),
+  kind: fc.constantFrom(
+    ...['admit', 'start', 'place', 'succeed', 'fail', 'retry', 'replace', 'die', 'cancel'],
+    ...['attach', 'attach', 'attach', 'hand over', 'hand over'],
+  ),
   job: fc.nat(2),
   /** Age of the token: 0 is the newest token of the job, 1 the one before, and so on. */
   token: fc.nat(3),
   takesSuspects: fc.boolean(),
+  /** The replica keeps a build whose caller is gone. */
+  keeps: fc.boolean(),
 });
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Replicas that keep builds, and others. */
+const keepers = { first: 'http://keeps', other: 'http://keeps-too' };
+const others = { first: 'http://b', other: 'http://c' };
 
 /** The history of a job, seen from outside. */
 interface Seen {
   readonly tokens: string[];
+  /** Ids of the builds of its attempts. */
+  readonly builds: string[];
   terminal: string | undefined;
 }
 
@@ -43,9 +56,14 @@ describe('any interleaving of transitions of jobs, stale tokens included', () =>
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const keys = redisKeys(`model-${randomUUID()}`);
         const store = new JobStore({ redis, keys });
+        const registry = new ReplicaRegistry({ redis, keys });
+        for (const url of Object.values(keepers))
+          await registry.setEngine(url, 'buildkit', ['attachable-builds']);
         // Two of the three jobs push to one image.
         const ids = [newId('job'), newId('job'), newId('job')];
-        const seen = new Map<string, Seen>(ids.map((id) => [id, { tokens: [], terminal: undefined }]));
+        const seen = new Map<string, Seen>(
+          ids.map((id) => [id, { tokens: [], builds: [], terminal: undefined }]),
+        );
         for (const [at, id] of ids.entries()) {
           const image = at < 2 ? 'r.example/shared:1' : 'r.example/own:1';
           await store.create(id, jobSpecSchema.parse({ image, source, force: true }), { tenant });
@@ -53,7 +71,7 @@ describe('any interleaving of transitions of jobs, stale tokens included', () =>
         for (const each of steps) await perform(store, ids[each.job] as string, each, seen);
         await check({ store, keys, ids, seen });
       }),
-      { numRuns: 60 },
+      { numRuns: 80 },
     );
   });
 });
@@ -61,14 +79,14 @@ describe('any interleaving of transitions of jobs, stale tokens included', () =>
 async function perform(
   store: JobStore,
   id: string,
-  { kind, token: age, takesSuspects }: { kind: string; token: number; takesSuspects: boolean },
+  { kind, token: age, takesSuspects, keeps }: Step,
   seen: Map<string, Seen>,
 ): Promise<void> {
   const known = seen.get(id);
   const before = await store.get(id);
   if (!known || !before) throw new Error('a record is gone');
   const token = known.tokens.at(-1 - age) ?? 'made up';
-  const current = before.state === 'running' && age === 0 && known.tokens.length > 0;
+  const current = before.state === 'running' && age === 0 && known.tokens.length > 0 && token !== 'given up';
   const requeue = (spent: boolean, died = false) =>
     store.requeue(id, token, { code: 'builder_lost', detail: '', spent, delayMs: 0, died });
   switch (kind) {
@@ -76,13 +94,52 @@ async function perform(
       await store.admit(id);
       break;
     case 'start': {
-      const next = randomUUID();
-      const reply = await store.start(id, { token: next, worker: 'w', replica: 'http://b', takesSuspects });
-      if (reply.outcome === 'started') known.tokens.push(next);
+      const build = randomUUID();
+      const replica = (keeps ? keepers : others).first;
+      const started = {
+        token: `${build}.1`,
+        build,
+        worker: `w${known.tokens.length}`,
+        replica,
+        takesSuspects,
+      };
+      const reply = await store.start(id, started);
+      if (reply.outcome !== 'started') break;
+      known.tokens.push(started.token);
+      known.builds.push(build);
+      expect(reply.record.build).toBe(keeps ? build : undefined);
       break;
     }
-    case 'place':
-      expect(await store.place(id, token, 'http://c')).toBe(current);
+    case 'place': {
+      const build = known.builds.at(-1) ?? 'made up';
+      const replica = (keeps ? keepers : others).other;
+      const placed = keeps ? 'kept' : 'placed';
+      expect(await store.place(id, token, { replica, build })).toBe(current ? placed : 'stale');
+      if (current) expect((await store.get(id))?.build).toBe(keeps ? build : undefined);
+      break;
+    }
+    case 'attach': {
+      // An older build than the last one has ended, whatever its replica says.
+      const build = known.builds.at(-1 - age) ?? 'made up';
+      const next = `${build}.${known.tokens.length + 1}`;
+      const attaching = { build, token: next, worker: `w${known.tokens.length}`, takesSuspects };
+      const { outcome } = await store.attach(id, attaching);
+      if (outcome !== 'attached') break;
+      known.tokens.push(next);
+      expect(build).toBe(before.build);
+      const now = await store.get(id);
+      const { attempt, spent, lost, state, version, startedAt } = before;
+      expect(now).toMatchObject({ attempt, spent, lost, state, version, startedAt, build });
+      expect(now?.attempts.at(-1)).toMatchObject({
+        started_at: before.attempts.at(-1)?.started_at,
+        worker: attaching.worker,
+        takeovers: (before.attempts.at(-1)?.takeovers ?? 0) + 1,
+      });
+      break;
+    }
+    case 'hand over':
+      expect(await store.handOver(id, token)).toBe(current && before.build !== undefined);
+      if (current && before.build !== undefined) known.tokens.push('given up');
       break;
     case 'succeed':
       expect(await store.finish(id, token, { state: 'succeeded', result })).toBe(current);
@@ -141,7 +198,8 @@ async function check({
     }
     const open = record.attempts.filter(({ outcome }) => outcome === undefined);
     expect(open).toHaveLength(record.state === 'running' ? 1 : 0);
-    expect(seen.get(record.id)?.tokens.length).toBe(record.attempt);
+    expect(seen.get(record.id)?.builds.length).toBe(record.attempt);
+    if (record.state !== 'running') expect(record.build).toBeUndefined();
     if (record.state === 'succeeded') expect(record.result).toEqual(result);
     if (record.state === 'failed' || record.state === 'canceled') expect(record.error).toBeDefined();
   }

@@ -43,6 +43,8 @@ export interface JobRecord {
   readonly cancelRequestedAt?: number | undefined;
   /** Number of attempts that began, including those that were placed again. */
   readonly attempt: number;
+  /** The id of the build of the running attempt, if another worker can attach to it. */
+  readonly build?: string | undefined;
   /** Number of attempts that count against the limit. */
   readonly spent: number;
   /** Number of times that the job was placed again without a spent attempt, because no replica could build it. */
@@ -95,6 +97,7 @@ export function parseRecord(
     cancelRequested: fields.cancel_requested !== undefined,
     cancelRequestedAt: optionalTimeField(fields, 'cancel_requested_at'),
     attempt: numberField(fields, 'attempt'),
+    build: fields[`build:${fields.attempt}`],
     spent: numberField(fields, 'spent'),
     placements: fields.placements === undefined ? 0 : numberField(fields, 'placements'),
     lost: numberField(fields, 'lost'),
@@ -153,9 +156,11 @@ function attemptsOf(fields: Fields): Attempt[] {
           });
     const replica = fields[`replica:${number}`];
     const logError = fields[`log_error:${number}`];
+    const takeovers = fields[`takeovers:${number}`];
     attempts.push({
       number,
-      worker: start.worker,
+      worker: fields[`worker:${number}`] ?? start.worker,
+      ...(takeovers !== undefined && { takeovers: Number(takeovers) }),
       // An attempt that joins images has no replica.
       ...(replica !== undefined && replica !== '' && { replica }),
       wait_ms: start.wait,

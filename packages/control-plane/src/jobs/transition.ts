@@ -8,6 +8,7 @@ import type { Dispatch } from './dispatch.js';
 const script = scriptsIn(controlPlaneLua, 'jobs/');
 const id = { id: z.string() };
 const held = { ...id, token: z.string() };
+const builder = { replica: z.string(), build: z.string().optional(), slot_ms: z.int() };
 const attempt = {
   ...held,
   outcome: z.string(),
@@ -29,10 +30,13 @@ const attempt = {
  *                        │                        worker is lost; the old token is void
  *                        └──cancel, admit──▶ canceled | failed
  *
+ * A build that its replica keeps outlives its worker. The attempt stays `running`: the worker that is stopped gives its token up (handOver),
+ * and another one gets a new token and continues (attach). Only if the replica has lost the build does `start` begin a new attempt.
+ *
  * A job whose image was already built with the same build key may be created `succeeded`. A job that shares the build of an identical
  * job ends as that job does.
  *
- * Terminal states never change. Only the holder of the current token may finish, requeue or place.
+ * Terminal states never change. Only the holder of the current token may finish, requeue, place or hand over.
  * The files in lua/jobs describe arguments and outcomes.
  */
 export const transitions = {
@@ -64,12 +68,20 @@ export const transitions = {
   start: script('start', {
     ...held,
     worker: z.string(),
-    replica: z.string(),
+    ...builder,
     max_lost: z.int(),
     takes_suspects: z.boolean(),
     least_mark: z.int(),
   }),
-  place: script('place', { ...held, replica: z.string() }),
+  place: script('place', { ...held, ...builder }),
+  attach: script('attach', {
+    ...held,
+    build: z.string(),
+    worker: z.string(),
+    takes_suspects: z.boolean(),
+    max_deaths: z.int(),
+  }),
+  handOver: script('hand-over', { ...held, slot_ms: z.int() }),
   finish: script('finish', {
     ...attempt,
     state: z.enum(['succeeded', 'failed', 'canceled']),
@@ -123,7 +135,7 @@ export const transitions = {
  * - `full` (create, openBatch): the tenant has no room; `[1]` is the number of bytes that it has.
  * - `missing`: there is no such record, or the job is parked (admit, start).
  * - `terminal`: the job has ended in the state `[1]`.
- * - `stale`: the token is not the current one.
+ * - `stale`: the token is not the current one, or the attempt has no such build (attach).
  * - `log_full` (finish, requeue): the tenant has no room for the log.
  * - `requested` (cancel): the job runs, and its worker must stop it.
  * - `wait`: the transition is not possible now.

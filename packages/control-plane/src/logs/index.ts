@@ -7,5 +7,6 @@ export {
   readLog,
   saveLostLog,
 } from './reader.js';
+export { readStoredLog, type StoredLog } from './stored.js';
 export { noteSavedLog, noteUnsavedLog, unsavedLogs } from './unsaved.js';
 export { LogWriter } from './writer.js';

@@ -23,6 +23,10 @@ interface LogBlobOptions {
   readonly attempt: number;
   /** Milliseconds that the end of the log may take. Default: 10,000. */
   readonly endWithinMs?: number;
+  /** Parts that the worker before has stored. Default: 0. */
+  readonly parts?: number | undefined;
+  /** Returns false when another worker continues the attempt. Its blobs must not be overwritten. Default: no other worker can. */
+  readonly isCurrent?: (() => Promise<boolean>) | undefined;
 }
 
 /**
@@ -35,7 +39,7 @@ export class LogBlob {
   #waitingBytes = 0;
   /** Bytes of the part that is being written. */
   #sentBytes = 0;
-  #parts = 0;
+  #parts: number;
   #writing: Promise<void> | undefined;
   /** True if the last part failed. The store may have it nevertheless, so the next write of that part has its lines too. */
   #isRepeated = false;
@@ -44,6 +48,7 @@ export class LogBlob {
 
   constructor(options: LogBlobOptions) {
     this.#options = options;
+    this.#parts = options.parts ?? 0;
   }
 
   /** True while the store takes no lines and memory holds its limit. */
@@ -70,6 +75,12 @@ export class LogBlob {
     await storedWithin(this.#storeEnd(), this.#options.endWithinMs ?? storeWithinMs);
   }
 
+  /** Stores no more: another worker continues the log. Resolves when no write is in progress. */
+  async release(): Promise<void> {
+    this.#ended = true;
+    await this.#writing;
+  }
+
   #storeParts(): void {
     const isFull = this.#waiting.length >= partLines || this.#waitingBytes >= partBytes;
     if (!isFull || this.#writing || this.#ended || performance.now() < this.#retryAt) return;
@@ -93,6 +104,7 @@ export class LogBlob {
     const lines = this.#take();
     this.#isRepeated = true;
     try {
+      await this.#checkCurrent();
       // Retention removes only parts that the record names.
       await partScript.run({ redis, keys }, { id: jobId, parts: part });
       await blobs.write(logPartKey(jobId, attempt, part), [Buffer.from(lines.join(''))], notSynced);
@@ -113,8 +125,14 @@ export class LogBlob {
     if (this.#isRepeated) await this.#storePart();
     // An attempt without lines has no blob.
     if (this.#parts === 0 && this.#waiting.length === 0) return;
+    await this.#checkCurrent();
     const lines = this.#take();
     await blobs.write(logBlobKey(jobId, attempt), [Buffer.from(lines.join(''))], notSynced);
+  }
+
+  async #checkCurrent(): Promise<void> {
+    const { isCurrent, jobId } = this.#options;
+    if (isCurrent && !(await isCurrent())) throw new Error(`another worker continues the log of ${jobId}`);
   }
 
   #take(): string[] {

@@ -105,7 +105,7 @@ async function isLive({ redis, keys, jobId }: LogSources, attempt: number, line:
   return newest !== '' && (next === '' || next === `${attempt}-${line + 1}`);
 }
 
-interface Wanted {
+export interface Wanted {
   readonly attempt: number;
   /** Lines after this one are yielded. */
   readonly from: number;
@@ -130,7 +130,7 @@ async function* blobLines(
 }
 
 /** Yields lines of a blob that follows `before` lines. Returns the number of the last line that it met. */
-async function* linesOf(
+export async function* linesOf(
   input: Readable,
   { attempt, from, upTo, before }: Wanted & { readonly before: number },
 ): AsyncGenerator<LogLine[], number> {

@@ -4,6 +4,7 @@ import { controlPlaneLua } from '../lua/index.js';
 import { cutText } from '../text/index.js';
 import type { LogBlobs } from './blob.js';
 import { LogBlob } from './log-blob.js';
+import { nothingStored, type StoredLog, tailLines } from './stored.js';
 
 /** Limits of the live stream of a job in lines and bytes. Stored parts have older lines. */
 const maxLiveLines = 10_000;
@@ -16,7 +17,6 @@ const maxLiveLineBytes = 16 * 1024;
 const maxSmallBytes = 1024;
 const linesAtOnce = 1_000;
 const flushAfterMs = 100;
-const tailLines = 50;
 /** The live log of a job that no worker finishes expires after this time. */
 const liveForSeconds = 24 * 3600;
 
@@ -42,6 +42,10 @@ interface LogWriterOptions {
   readonly maxBytes?: number;
   /** Milliseconds that the end of the log may take. Default: 10,000. */
   readonly endWithinMs?: number;
+  /** The part of the log that the blob store has, when another worker began the log. `append` receives the line after it first. Default: nothing. */
+  readonly stored?: StoredLog | undefined;
+  /** Returns false when another worker continues the attempt. Default: no other worker can. */
+  readonly isCurrent?: (() => Promise<boolean>) | undefined;
 }
 
 /**
@@ -52,15 +56,15 @@ export class LogWriter {
   readonly #options: LogWriterOptions;
   readonly #maxBytes: number;
   readonly #blob: LogBlob;
-  readonly #tail: string[] = [];
-  #lines = 0;
-  #bytes = 0;
+  readonly #tail: string[];
+  #lines: number;
+  #bytes: number;
   #leftOut = 0;
   #live: { readonly line: number; readonly text: string }[] = [];
   /** Bytes of each line in the live stream, beginning with the line `#firstLive`. */
   readonly #liveSizes: number[] = [];
   #liveBytes = 0;
-  #firstLive = 1;
+  #firstLive: number;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #overtaken = false;
@@ -69,7 +73,12 @@ export class LogWriter {
   constructor(options: LogWriterOptions) {
     this.#options = options;
     this.#maxBytes = options.maxBytes ?? 16 * 1024 * 1024;
-    this.#blob = new LogBlob(options);
+    const { stored = nothingStored } = options;
+    this.#blob = new LogBlob({ ...options, parts: stored.parts });
+    this.#lines = stored.lines;
+    this.#bytes = stored.bytes;
+    this.#tail = [...stored.tail];
+    this.#firstLive = stored.lines + 1;
   }
 
   /** Adds lines without waiting. A line break inside a line splits it. */
@@ -158,6 +167,12 @@ export class LogWriter {
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  /** Shows the remaining lines, and stores no end of the log: another worker continues it. */
+  async release(): Promise<undefined> {
+    this.#flushLive();
+    await Promise.all([this.#blob.release(), this.#flushing]);
   }
 
   async #close(): Promise<void> {

@@ -71,6 +71,7 @@ const scripts = {
     builds: z.array(z.string()),
     waiting: z.array(z.string()),
   }),
+  adopt: script('adopt', { lease: z.string(), url: z.string(), ttl_ms: z.number() }),
   renew: script('renew', { ttl_ms: z.number(), leases: z.array(z.string()) }),
   free: script('free', {
     lease: z.string(),
@@ -134,6 +135,12 @@ export class SlotLedger {
           }
         : { lease: { id: requests[at]?.id ?? '', url, taken: number } },
     );
+  }
+
+  /** Renews the lease of a build that goes on at its replica, also when it has expired: the build still takes the slot. */
+  async adopt({ id, url }: Pick<Lease, 'id' | 'url'>, ttlMs: number): Promise<Lease> {
+    const taken = await scripts.adopt.run(this.#on, { lease: id, url, ttl_ms: ttlMs });
+    return { id, url, taken: Number(taken) };
   }
 
   /**

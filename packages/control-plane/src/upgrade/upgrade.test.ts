@@ -149,7 +149,9 @@ describe('an installation whose records are of an earlier version', () => {
       ...{ token: 'new', worker: 'wrk-new', replica: 'http://builder:8080', takesSuspects: true },
     });
     expect(reply).toMatchObject({ outcome: 'started', takenOver: true, record: { attempts: [{}, {}] } });
-    expect(await store.place(idOf('running'), idOf('running'), 'http://other:8080')).toBe(false);
+    expect(await store.place(idOf('running'), idOf('running'), { replica: 'http://other:8080' })).toBe(
+      'stale',
+    );
   });
 
   test('sends every delivery', async () => {

@@ -66,6 +66,11 @@ export const attemptSchema = z
       .describe(
         'The progress of the build. If only the push failed, the next attempt repeats no cached step',
       ),
+    takeovers: z
+      .int()
+      .positive()
+      .optional()
+      .describe('Times that another worker continued the build, because the one before was stopped or lost'),
     log_error: code
       .optional()
       .describe('Present while the log is not stored whole, with the code of the fault of the blob store'),

@@ -140,6 +140,10 @@ class OpenSpan implements TraceSpan {
     this.#span.setAttributes(known(attributes));
   }
 
+  event(name: string, attributes: Attributes = {}): void {
+    this.#span.addEvent(name, known(attributes), this.#clock.now());
+  }
+
   fail(code: string): void {
     this.#span.setAttribute('error.type', code);
     this.#span.setStatus({ code: SpanStatusCode.ERROR });

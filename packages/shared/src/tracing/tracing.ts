@@ -31,6 +31,8 @@ export interface TraceSpan {
   /** The parent context for other spans; undefined when there is no trace. */
   readonly context: TraceContext | undefined;
   set(attributes: Attributes): void;
+  /** Adds an event to the span, now. */
+  event(name: string, attributes?: Attributes): void;
   /** Marks the span as failed with a code. Messages may hold private data. */
   fail(code: string): void;
   /** Runs `work` with this span as the active one, across all its waits. */
@@ -54,6 +56,7 @@ export interface Tracing {
 const noSpan: TraceSpan = {
   context: undefined,
   set: () => undefined,
+  event: () => undefined,
   fail: () => undefined,
   during: (work) => work(),
   end: () => undefined,

@@ -10,6 +10,8 @@ export interface ReplicaOptions {
   /** Announces the concurrency to the workers. Default true. */
   readonly announced?: boolean;
   readonly faults?: FaultRules;
+  /** False: a build ends with the connection of its worker. Default true. */
+  readonly keepsBuilds?: boolean;
 }
 
 export interface FleetOptions {

@@ -134,6 +134,7 @@ async function replicaMember(place: Place, replica: ReplicaOptions, at: number):
     BUILD_MS_SIGMA: String(durations?.sigma ?? 0),
     BUILD_MS_SEED: String(durations?.seed ?? 1),
     FAULTS: JSON.stringify(replica.faults ?? []),
+    ...(replica.keepsBuilds === false && { DETACHED_BUILD_MS: '0' }),
   };
   const ready = () =>
     fetch(`${url}/healthz`).then(

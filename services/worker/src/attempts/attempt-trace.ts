@@ -9,10 +9,14 @@ interface AttemptTraceOptions {
   /** The record after the start of the attempt. */
   readonly record: JobRecord;
   readonly phases: Phases;
+  /** The worker that this one continues the attempt of. It has not written the spans of the attempt. */
+  readonly continues?: string | undefined;
 }
 
 /** Outcomes that are no error of the attempt. */
 const wellEnded = new Set(['succeeded', 'canceled', 'shutdown']);
+/** Outcomes after which another worker writes the spans of the attempt. */
+const continued = new Set(['stale', 'handed_over']);
 
 /**
  * The spans of one attempt. The ids of the attempt and of its calls follow from the job, the attempt's number and the replica. A worker that is killed
@@ -22,20 +26,29 @@ const wellEnded = new Set(['succeeded', 'canceled', 'shutdown']);
 export class AttemptTrace {
   readonly #tracing: Tracing;
   readonly #record: JobRecord;
+  /** When the attempt began, if another worker began it. */
+  readonly #begunAt: number | undefined;
   readonly #span: TraceSpan;
   readonly #calls: { readonly span: TraceSpan; readonly endedAt: number }[] = [];
 
-  constructor({ tracing, record, phases }: AttemptTraceOptions) {
+  constructor({ tracing, record, phases, continues }: AttemptTraceOptions) {
     this.#tracing = tracing;
     this.#record = record;
+    const begunAt = Date.parse(record.attempts.at(-1)?.started_at ?? '');
+    this.#begunAt = continues === undefined || Number.isNaN(begunAt) ? undefined : begunAt;
     this.#span = tracing.start({
       name: 'attempt',
       kind: 'consumer',
       parent: record.trace,
       id: attemptSpanId(record.id, record.attempt),
       attributes: attemptAttributes(record, record.attempt),
-      startedAt: phases.startedAt,
+      startedAt: this.#begunAt ?? phases.startedAt,
     });
+    if (continues !== undefined) {
+      const { takeovers } = record.attempts.at(-1) ?? {};
+      this.#span.event('takeover', { 'slipway.worker.before': continues, 'slipway.takeovers': takeovers });
+      return;
+    }
     const wait = record.attempts.at(-1)?.wait_ms;
     if (wait !== undefined) {
       const queued = { name: 'wait in queue', parent: record.trace, startedAt: phases.startedAt - wait };
@@ -54,9 +67,10 @@ export class AttemptTrace {
 
   /** Runs a call of a replica, to which `work` sends `context`. */
   async call<T>(replica: string, work: (context: TraceContext | undefined) => Promise<T>): Promise<T> {
-    const span = this.#tracing.start(
-      callSpan({ record: this.#record, number: this.#record.attempt, replica }),
-    );
+    const span = this.#tracing.start({
+      ...callSpan({ record: this.#record, number: this.#record.attempt, replica }),
+      ...(this.#begunAt !== undefined && { startedAt: this.#begunAt }),
+    });
     try {
       return await span.during(() => work(span.context));
     } catch (error) {
@@ -68,7 +82,7 @@ export class AttemptTrace {
   }
 
   end({ outcome = 'internal', replica, replaced, payload_bytes }: Summary): void {
-    if (outcome === 'stale') return;
+    if (continued.has(outcome)) return;
     for (const { span, endedAt } of this.#calls) span.end(endedAt);
     if (!wellEnded.has(outcome)) this.#span.fail(outcome);
     this.#span.set({

@@ -9,14 +9,15 @@ import type { BuildEnd } from '../builder-client/answer.js';
 import { joinParts } from '../join/join.js';
 import { AttemptLogs } from './attempt-logs.js';
 import { AttemptTrace, traceLostAttempt } from './attempt-trace.js';
-import { build, leaseId, needsFeature, needsIsolation, repositoryOf } from './build.js';
+import { build, leaseId, needsFeature, needsIsolation, newToken, repositoryOf } from './build.js';
 import type { AttemptDeps, Summary } from './deps.js';
-import { Interrupted } from './interruptions.js';
+import { type Hold, Interrupted } from './interruptions.js';
 import { Phases } from './phases.js';
 import { asSlipwayError, type Prepared, prepare } from './prepare.js';
 import { type AttemptResult, recorded, recordFailure } from './record-failure.js';
 import { isStoreFault } from './retry.js';
 import { StepCounter } from './steps.js';
+import { continueBuild, type TakenOver, takeOver } from './take-over.js';
 
 /** Milliseconds that an admitted job waits for a slot before it returns to the queue. */
 const slotWaitMs = 4_000;
@@ -37,6 +38,8 @@ interface Begun {
   readonly prepared: Prepared | undefined;
   readonly lease: Lease | undefined;
   readonly trace: AttemptTrace;
+  /** Undefined for an attempt that this worker began. */
+  readonly takenOver?: TakenOver | undefined;
 }
 
 /**
@@ -61,13 +64,55 @@ export class Attempts {
     if (admitted.outcome === 'held') return { kind: 'again', delayMs: admitted.forMs };
     if (admitted.outcome === 'wait') return this.#comeBack();
     if (admitted.outcome !== 'ready') return { kind: 'done' };
-    if (!isSuspect(admitted.record)) return await this.#withAdmitted(admitted, this.#suspects < maxSuspects);
+    const { record } = admitted;
+    if (record.build !== undefined) {
+      const buildId = record.build;
+      const result = await this.#asSuspect(record.lost > 0, (takesSuspects) =>
+        this.#takeOver({ record, buildId, takesSuspects }),
+      );
+      if (result) return result;
+    }
+    return await this.#asSuspect(isSuspect(record), (takesSuspects) =>
+      this.#withAdmitted(admitted, takesSuspects),
+    );
+  }
+
+  /** Runs `work`, which receives whether a job may run that is a suspect. A suspect comes back later when this worker has another one. */
+  async #asSuspect<T>(
+    isSuspectJob: boolean,
+    work: (takesSuspects: boolean) => Promise<T>,
+  ): Promise<T | AttemptResult> {
+    if (!isSuspectJob) return await work(this.#suspects < maxSuspects);
     if (this.#suspects >= maxSuspects) return this.#comeBack();
     this.#suspects++;
     try {
-      return await this.#withAdmitted(admitted, true);
+      return await work(true);
     } finally {
       this.#suspects--;
+    }
+  }
+
+  /** Continues a build that goes on at its replica. Returns undefined when the job must be built again. */
+  async #takeOver(options: Parameters<typeof takeOver>[0]): Promise<AttemptResult | undefined> {
+    const { tracing } = this.#deps;
+    const phases = new Phases(tracing);
+    const takenOver = await takeOver(options, this.#deps);
+    switch (takenOver.outcome) {
+      case 'taken over': {
+        const { record, token, lease, from } = takenOver;
+        const trace = new AttemptTrace({ tracing, record, phases, continues: from });
+        return await trace.during(() =>
+          this.#attempt({ record, token, prepared: undefined, lease, trace, takenOver }),
+        );
+      }
+      case 'wait':
+        return this.#comeBack();
+      case 'gone':
+        return { kind: 'done' };
+      case 'lost':
+        return undefined;
+      default:
+        return takenOver satisfies never;
     }
   }
 
@@ -104,9 +149,10 @@ export class Attempts {
     // A job of a lost worker begins its attempt, which returns it to the queue.
     if (prepared?.ready === false && isStoreFault(prepared.failure.code) && !isTakeover(admitted))
       return this.#waitForStore(admitted, prepared.failure);
-    const token = randomUUID();
+    const buildId = randomUUID();
+    const token = newToken(buildId);
     const wanted = {
-      id: leaseId(admitted.id, token),
+      id: leaseId(admitted.id, buildId),
       pool: admitted.pool,
       repository: repositoryOf(admitted),
       suspect: isSuspect(admitted),
@@ -129,7 +175,9 @@ export class Attempts {
     const replica = lease?.url ?? '';
     let begun: Begun | undefined;
     try {
-      const started = await store.start(admitted.id, { token, worker: workerName, replica, takesSuspects });
+      const build = lease && buildId;
+      const holder = { token, worker: workerName, replica, build, takesSuspects };
+      const started = await store.start(admitted.id, holder);
       if (started.outcome === 'held') return { kind: 'again', delayMs: started.forMs };
       if (isTakeover(admitted)) await this.#traceLost(admitted);
       await this.#logs.saveEarlier(admitted, started);
@@ -184,7 +232,7 @@ export class Attempts {
     };
     const hold = interruptions.hold(record.id, token);
     try {
-      const result = await this.#buildAndRecord(begun, hold.signal, summary);
+      const result = await this.#buildAndRecord(begun, hold, summary);
       begun.trace.end(summary);
       return result;
     } finally {
@@ -212,22 +260,25 @@ export class Attempts {
     return { status: 'success', digest, durationMs: duration_ms };
   }
 
-  async #buildAndRecord(begun: Begun, signal: AbortSignal, summary: Summary): Promise<AttemptResult> {
-    const { record, token, prepared, lease, trace } = begun;
+  async #buildAndRecord(begun: Begun, hold: Hold, summary: Summary): Promise<AttemptResult> {
+    const { record, token, prepared, lease, trace, takenOver } = begun;
     const { redis, keys, blobs, store, tracing, logger } = this.#deps;
-    const log = new LogWriter({ redis, keys, blobs, jobId: record.id, attempt: record.attempt });
-    const steps = new StepCounter();
+    const log = new LogWriter({
+      ...{ redis, keys, blobs, jobId: record.id, attempt: record.attempt, stored: takenOver?.stored },
+      isCurrent: async () => !hold.isKept || (await store.isHeld(record.id, token)),
+    });
+    const steps = takenOver?.steps ?? new StepCounter();
+    const context = { record, hold, log, steps, summary, trace };
     let failure: SlipwayError | Interrupted;
     try {
       if (prepared && !prepared.ready) throw prepared.failure;
       // The lookup runs during the build, so that the end of the job does not wait for it.
       const looking = baseImagesOf(record, this.#deps);
-      const end = prepared
-        ? await build(
-            { record, token, prepared, lease: held(lease), signal, log, steps, summary, trace },
-            this.#deps,
-          )
-        : await tracing.span({ name: 'join parts' }, () => this.#join(record, signal, log));
+      const end = takenOver
+        ? await continueBuild({ ...context, ...takenOver, trace, steps }, this.#deps)
+        : prepared
+          ? await build({ ...context, token, prepared, lease: held(lease) }, this.#deps)
+          : await tracing.span({ name: 'join parts' }, () => this.#join(record, hold.signal, log));
       if (end.status === 'success') {
         const smallLog = await this.#logs.keep(log, record);
         summary.outcome = 'succeeded';
@@ -245,8 +296,7 @@ export class Attempts {
             summary,
           ),
         );
-        if (summary.outcome === 'succeeded')
-          this.#countSuccess(record, prepared ? end.durationMs : undefined);
+        if (summary.outcome === 'succeeded') this.#countSuccess(record, lease ? end.durationMs : undefined);
         return { kind: 'done' };
       }
       failure = new SlipwayError(end.code, end.detail);
@@ -256,7 +306,7 @@ export class Attempts {
         logger.error({ err: error, job_id: record.id }, 'an attempt failed on our side');
       }
     }
-    const smallLog = await this.#logs.keep(log, record);
+    const smallLog = isContinued(failure, hold) ? await log.release() : await this.#logs.keep(log, record);
     return await tracing.span({ name: 'settle' }, () =>
       recordFailure(
         { record, token, failure, log: smallLog, logTail: log.tail(), steps: steps.counts(), summary },
@@ -270,6 +320,11 @@ function held(lease: Lease | undefined): Lease {
   if (!lease) throw new Error('a payload without a slot');
   return lease;
 }
+
+/** Returns true when another worker continues the attempt, and its log. */
+const isContinued = (failure: SlipwayError | Interrupted, { isKept }: Hold) =>
+  failure instanceof Interrupted &&
+  (failure.reason === 'handed_over' || (failure.reason === 'stale' && isKept));
 
 /** Returns true for a job that lost a worker or builder, or that this worker takes over from a lost one. */
 const isSuspect = (record: JobRecord) => record.lost > 0 || isTakeover(record);

@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import type { JobRecord } from '@slipway/control-plane/jobs';
-import type { LogWriter } from '@slipway/control-plane/logs';
-import type { Lease, ReplicaOutcome } from '@slipway/control-plane/replicas';
+import type { Lease } from '@slipway/control-plane/replicas';
 import {
   type BuilderFeature,
   buildOptionsOf,
@@ -8,27 +8,20 @@ import {
   imageRepository,
   parseImageReference,
 } from '@slipway/shared/contracts';
-import { errorRow, SlipwayError } from '@slipway/shared/errors';
+import type { SlipwayError } from '@slipway/shared/errors';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { callBuilder } from '../builder-client/call.js';
-import type { AttemptTrace } from './attempt-trace.js';
-import type { AttemptDeps, Summary } from './deps.js';
-import { asDrained, DroppedBuild, noteDraining, type Reported } from './drained.js';
+import { signedCall } from '../builder-client/kept-build.js';
+import { type CallContext, type Connection, callReplica, isPlacedAgain, linesOf } from './call-replica.js';
+import type { AttemptDeps } from './deps.js';
 import { Interrupted } from './interruptions.js';
 import type { Prepared } from './prepare.js';
-import type { StepCounter } from './steps.js';
 
-interface BuildContext {
-  readonly record: JobRecord;
+interface BuildContext extends CallContext {
   readonly token: string;
   readonly prepared: Prepared & { readonly ready: true };
-  /** The slot that the attempt began with. `build` always frees it. */
+  /** The slot that the attempt began with. `build` frees it. */
   readonly lease: Lease;
-  readonly signal: AbortSignal;
-  readonly log: LogWriter;
-  readonly steps: StepCounter;
-  readonly summary: Summary;
-  readonly trace: AttemptTrace;
 }
 
 /** Replicas that one attempt calls at most. */
@@ -49,65 +42,45 @@ export const needsIsolation = ({ tenant }: JobRecord) => tenant !== defaultTenan
 export const needsFeature = ({ spec }: JobRecord): BuilderFeature | undefined =>
   Object.keys(buildOptionsOf(spec)).length > 0 ? 'build-options' : undefined;
 
-/** Returns an id per job and token, so that a later attempt never renews or frees the slot of an earlier one. */
-export const leaseId = (jobId: string, token: string) => `${jobId}:${token}`;
+/** Returns a new token for the holder of a build. Each holder has its own, which begins with the id of the build. */
+export const newToken = (buildId: string) => `${buildId}.${randomBytes(8).toString('hex')}`;
+const buildOfToken = (token: string) => token.split('.', 1)[0] ?? '';
+
+/** Returns an id per job and build, so that a later attempt never renews or frees the slot of an earlier one. */
+export const leaseId = (jobId: string, buildId: string) => `${jobId}:${buildId}`;
 export const jobOfLease = (id: string) => id.split(':', 1)[0] ?? '';
 
-/**
- * Calls one replica after the other until one builds, within the time of one attempt. A failure whose fault is the fleet's is thrown, also when a
- * replica returned it as the result of the build, and counts against that replica.
- */
+/** Returns the milliseconds that one attempt of the job may take. */
+export const timeoutMsOf = ({ spec }: JobRecord, { buildTimeoutMs }: Pick<AttemptDeps, 'buildTimeoutMs'>) =>
+  spec.timeout === undefined ? buildTimeoutMs : spec.timeout * 1_000;
+
+/** Calls one replica after the other until one builds, within the time of one attempt. */
 export async function build(context: BuildContext, deps: AttemptDeps): Promise<BuildEnd> {
-  const { record, token, signal, summary } = context;
-  const { placement, registry, store, metrics, counts } = deps;
-  const timeoutMs = record.spec.timeout === undefined ? deps.buildTimeoutMs : record.spec.timeout * 1_000;
+  const { record, token, hold, summary } = context;
+  const { placement, store, metrics } = deps;
+  const timeoutMs = timeoutMsOf(record, deps);
   const deadline = AbortSignal.timeout(timeoutMs);
-  const both = AbortSignal.any([signal, deadline]);
   const tried = new Set<string>();
   let lease: Lease | undefined = context.lease;
+  let buildId = record.build;
   for (;;) {
     tried.add(lease.url);
-    summary.replica = lease.url;
-    let outcome: ReplicaOutcome = 'none';
-    let engineDied = false;
+    if (buildId !== undefined) placement.keep(lease);
+    const lines = linesOf(context, 0);
+    const call = { ...context, lease, buildId, lines, deadline, timeoutMs };
     let refusal: SlipwayError;
-    const reported = { began: false, draining: false };
     try {
-      const end = await callOnce({ ...context, lease, signal: both, timeoutMs, reported }, deps);
-      if (end.status === 'failed' && errorRow(end.code).fault === 'fleet') {
-        reported.began = true;
-        engineDied = end.code === 'builder_lost';
-        throw new SlipwayError(end.code, end.detail);
-      }
-      outcome = 'ok';
-      counts.called({ replica: lease.url, outcome: end.status === 'success' ? 'succeeded' : 'failed' });
-      return end;
-    } catch (cause) {
-      if (deadline.aborted && !signal.aborted) {
-        throw new SlipwayError('timed_out', `The build took longer than ${timeoutMs / 1_000} s.`);
-      }
-      if (!(cause instanceof SlipwayError)) throw cause;
-      const drained = await asDrained(cause, { ...reported, url: lease.url }, deps);
-      const error = drained ?? cause;
-      outcome = engineDied && !drained ? 'broken' : outcomeOf(error);
-      if (outcome !== 'none') {
-        const isRefusal = outcome === 'busy' || outcome === 'draining';
-        counts.called({ replica: lease.url, outcome: isRefusal ? 'refused' : 'fault' });
-      }
-      // The replica reported another engine before. Until a worker asks it again, it gets no job that needs this.
-      if (error.code === 'builder_not_isolated' || error.code === 'builder_without_options')
-        await registry.setEngine(lease.url, 'unknown');
-      if (error instanceof DroppedBuild || errorRow(error.code).retry !== 'replace') throw error;
+      return await callReplica({ ...call, connect: (connection) => post(call, connection, deps) }, deps);
+    } catch (error) {
       // A worker that drains places no build: another worker has more time for it.
-      if (tried.size >= maxCalls || deps.stopping.aborted) throw error;
+      if (!isPlacedAgain(error) || tried.size >= maxCalls || deps.stopping.aborted) throw error;
       refusal = error;
-    } finally {
-      placement.free(lease, outcome);
     }
     metrics.replaced.inc({ code: refusal.code });
     summary.replaced++;
+    const build = buildOfToken(token);
     const wanted = {
-      id: leaseId(record.id, token),
+      id: leaseId(record.id, build),
       pool: record.pool,
       repository: repositoryOf(record),
       suspect: record.lost > 0,
@@ -117,62 +90,37 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
       home: undefined,
       except: tried,
     };
-    lease = await placement.acquire(wanted, failoverWaitMs, both);
-    if (!lease) throw signal.aborted ? signal.reason : refusal;
-    if (!(await store.place(record.id, token, lease.url))) {
+    lease = await placement.acquire(wanted, failoverWaitMs, AbortSignal.any([hold.signal, deadline]));
+    if (!lease) throw hold.signal.aborted ? hold.signal.reason : refusal;
+    // The lines of a build that follow others have other numbers in the log, so no other worker could continue it.
+    const kept = lines.next === 0 ? build : undefined;
+    const placed = await store.place(record.id, token, { replica: lease.url, build: kept });
+    if (placed === 'stale') {
       placement.free(lease, 'none');
       throw new Interrupted('stale');
     }
+    buildId = placed === 'kept' ? build : undefined;
   }
 }
 
-async function callOnce(
-  call: BuildContext & { readonly timeoutMs: number; readonly reported: Reported },
-  deps: AttemptDeps,
-): Promise<BuildEnd> {
-  const { lease, prepared, signal, timeoutMs, log, steps, trace, reported } = call;
-  signal.throwIfAborted();
-  if (!deps.placement.holds(lease)) throw new Interrupted('slot_lost');
-  deps.metrics.assembledBytes.inc(prepared.payload.length);
-  return await trace.call(lease.url, (traceContext) =>
-    callBuilder({
-      url: lease.url,
-      image: call.record.spec.image,
-      payload: prepared.payload,
-      signature: prepared.signature,
-      needsIsolation: needsIsolation(call.record),
-      needsFeature: needsFeature(call.record),
-      timeoutMs,
-      signal,
-      dispatcher: deps.dispatcher,
-      onLog(lines) {
-        steps.read(lines);
-        log.append(lines);
-      },
-      onDraining() {
-        reported.draining = true;
-        noteDraining(lease.url, deps);
-      },
-      traceContext,
-      tracing: deps.tracing,
-    }),
-  );
+interface PostContext extends BuildContext {
+  readonly buildId: string | undefined;
+  readonly timeoutMs: number;
 }
 
-/** Returns what an error of a call means for the replica's health. */
-function outcomeOf({ code }: SlipwayError): ReplicaOutcome {
-  switch (code) {
-    case 'builder_busy':
-      return 'busy';
-    case 'builder_draining':
-      return 'draining';
-    case 'engine_unreachable':
-      return 'broken';
-    case 'builder_unreachable':
-    case 'builder_lost':
-    case 'builder_protocol':
-      return 'fault';
-    default:
-      return 'none';
-  }
+async function post(call: PostContext, connection: Connection, deps: AttemptDeps): Promise<BuildEnd> {
+  const { record, lease, prepared, buildId, timeoutMs } = call;
+  const { payload, signature } = prepared;
+  deps.metrics.assembledBytes.inc(payload.length);
+  const path = '/build';
+  const post = { method: 'POST', path, payloadSignature: signature } as const;
+  return await callBuilder({
+    ...connection,
+    ...{ url: lease.url, image: record.spec.image, payload, signature, timeoutMs },
+    needsIsolation: needsIsolation(record),
+    needsFeature: needsFeature(record),
+    kept: buildId === undefined ? undefined : { buildId, signature: signedCall(deps, { ...post, buildId }) },
+    dispatcher: deps.dispatcher,
+    tracing: deps.tracing,
+  });
 }

@@ -79,6 +79,7 @@ export function createBuilds(options: BuildsOptions): Builds {
     jobs.store.noteDraining(workerName, config.shutdownGraceMs + takeoverMs).catch((error: unknown) => {
       logger.warn({ err: error }, 'it was not noted that the worker drains');
     });
+    interruptions.handOver();
     const patienceMs = timeForWork({ graceMs: config.shutdownGraceMs, reserveMs });
     setTimeout(() => interruptions.interruptAll('shutdown'), patienceMs).unref();
   };
@@ -103,6 +104,7 @@ export function createBuilds(options: BuildsOptions): Builds {
           // The lock of a job that waits here is renewed.
           if (!(await timeMarks.allowed(stopping.signal))) return 0;
           const result = await attempts.run(jobId);
+          if (result.kind === 'first') return 'first';
           return result.kind === 'again' ? result.delayMs : undefined;
         },
         onStop: drain,

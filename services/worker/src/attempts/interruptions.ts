@@ -4,8 +4,8 @@ import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 
-/** The reason to stop an attempt before its build ends. A closed set. */
-export type Interruption = 'canceled' | 'stale' | 'slot_lost' | 'shutdown';
+/** The reason to stop an attempt before its build ends. A closed set. `handed_over`: the build goes on, and another worker continues it. */
+export type Interruption = 'canceled' | 'stale' | 'slot_lost' | 'shutdown' | 'handed_over';
 
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
@@ -15,6 +15,23 @@ export class Interrupted extends Error {
     super(`The attempt was interrupted: ${reason}`);
     this.reason = reason;
   }
+}
+
+/** An attempt that this worker holds. */
+export interface Hold {
+  /** Aborted with an `Interrupted`. */
+  readonly signal: AbortSignal;
+  /** True when the replica that was called last keeps the build, so that another worker may have the same attempt. */
+  isKept: boolean;
+  /** Notes whether the build goes on at its replica when this worker leaves it. */
+  setGoesOn(goesOn: boolean): void;
+  forget(): void;
+}
+
+interface Held {
+  readonly token: string;
+  readonly abort: AbortController;
+  goesOn: boolean;
 }
 
 interface InterruptionsOptions {
@@ -34,22 +51,36 @@ const checkEveryMs = 1_000;
 export class Interruptions implements Component {
   readonly name = 'interruptions';
   readonly #options: InterruptionsOptions;
-  readonly #held = new Map<string, { readonly token: string; readonly abort: AbortController }>();
+  readonly #held = new Map<string, Held>();
+  #isHandingOver = false;
 
   constructor(options: InterruptionsOptions) {
     this.#options = options;
   }
 
-  /** Registers an attempt. Its signal is aborted with an `Interrupted`. */
-  hold(jobId: string, token: string): { readonly signal: AbortSignal; forget: () => void } {
-    const abort = new AbortController();
-    this.#held.set(jobId, { token, abort });
+  /** Registers an attempt. An earlier one of the same job is stale: the queue delivered the job again. */
+  hold(jobId: string, token: string): Hold {
+    this.interrupt(jobId, 'stale');
+    const held: Held = { token, abort: new AbortController(), goesOn: false };
+    this.#held.set(jobId, held);
     return {
-      signal: abort.signal,
+      signal: held.abort.signal,
+      isKept: false,
+      setGoesOn: (goesOn) => {
+        held.goesOn = goesOn;
+        if (goesOn && this.#isHandingOver) held.abort.abort(new Interrupted('handed_over'));
+      },
       forget: () => {
-        if (this.#held.get(jobId)?.token === token) this.#held.delete(jobId);
+        if (this.#held.get(jobId) === held) this.#held.delete(jobId);
       },
     };
+  }
+
+  /** Stops the attempts whose builds go on without this worker, now and from now on. */
+  handOver(): void {
+    this.#isHandingOver = true;
+    for (const { goesOn, abort } of this.#held.values())
+      if (goesOn) abort.abort(new Interrupted('handed_over'));
   }
 
   interrupt(jobId: string, reason: Interruption): void {

@@ -9,7 +9,11 @@ import { registrySign } from './registry-sign.js';
 import { decideRetry, dropsOf, isRepeated, registryFaults } from './retry.js';
 
 /** The next step for the job in the queue after an attempt. */
-export type AttemptResult = { readonly kind: 'done' } | { readonly kind: 'again'; readonly delayMs: number };
+export type AttemptResult =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'again'; readonly delayMs: number }
+  /** Before all other jobs: another worker continues the build. */
+  | { readonly kind: 'first' };
 
 interface FailureContext {
   readonly record: JobRecord;
@@ -102,6 +106,9 @@ async function recordInterruption(
         summary,
       );
       return { kind: 'again', delayMs: 0 };
+    case 'handed_over':
+      // A refusal means that another worker has the job already.
+      return (await store.handOver(record.id, token)) ? { kind: 'first' } : { kind: 'done' };
     case 'stale':
       // Another worker has the job now, so this attempt may record nothing.
       return { kind: 'done' };

@@ -25,6 +25,7 @@ const answerSchema = z.object({
   digest: z.string().nullish(),
   duration: z.number().nullish(),
   draining: z.boolean().nullish(),
+  line: z.int().nonnegative().nullish(),
 });
 type Answer = z.infer<typeof answerSchema>;
 
@@ -58,7 +59,8 @@ interface ReadAnswerOptions {
   readonly ndjson: boolean;
   /** The image that was asked for. */
   readonly image: string;
-  readonly onLog: (lines: readonly string[]) => void;
+  /** Receives lines. `line` is the number of the first of them in the log of the build, counted from 0, if the replica numbers them. */
+  readonly onLog: (lines: readonly string[], line?: number) => void;
   /** Called when the replica reports that it drains. It may finish the build all the same. */
   readonly onDraining: () => void;
 }
@@ -76,7 +78,8 @@ export async function readAnswer(options: ReadAnswerOptions): Promise<BuildEnd> 
     const answer = parseAnswer(text);
     if (answer.draining) onDraining();
     const lines = [...(answer.log ?? []), ...(answer.logs ?? [])];
-    if (lines.length > 0) onLog(lines);
+    // A result has the number of all lines.
+    if (lines.length > 0 || answer.line != null) onLog(lines, answer.line ?? undefined);
     recent.push(...lines.slice(-linesKeptForClassifying).map((line) => line.slice(0, unitsKeptOfLine)));
     recent.splice(0, recent.length - linesKeptForClassifying);
     const end = endOf({ answer, log: recent, image });

@@ -54,6 +54,8 @@ async function startReplica(
       timeoutMs: 60_000,
       signal: new AbortController().signal,
       dispatcher,
+      kept: undefined,
+      onBegun: () => undefined,
       onLog: () => undefined,
       onDraining: () => undefined,
       traceContext: undefined,

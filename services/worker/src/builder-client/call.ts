@@ -1,13 +1,18 @@
 import { Readable } from 'node:stream';
-import { type BuilderFeature, isolationHeader, sharedMachineEngines } from '@slipway/shared/contracts';
-import { type ErrorCode, SlipwayError } from '@slipway/shared/errors';
+import {
+  type BuilderFeature,
+  buildIdHeader,
+  isolationHeader,
+  sharedMachineEngines,
+} from '@slipway/shared/contracts';
+import { SlipwayError } from '@slipway/shared/errors';
+import { callSignatureHeader } from '@slipway/shared/signing';
 import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import type { Payload } from '@slipway/source';
 import { type Dispatcher, request } from 'undici';
 import { reportedIdentity } from '../fleet/report.js';
-import { type BuildEnd, codeFrom, readAnswer } from './answer.js';
-
-const readOnMs = 1_000;
+import type { BuildEnd } from './answer.js';
+import { isNotHttp, readResponse } from './response.js';
 
 interface CallOptions {
   /** The replica as it was announced: scheme, host and port, with a fragment for a pod. */
@@ -22,9 +27,13 @@ interface CallOptions {
   /** A feature that the builder must have: the build is broken off when its answer does not name it. */
   readonly needsFeature: BuilderFeature | undefined;
   readonly timeoutMs: number;
+  /** The id of the build and the signature of this call, for a replica that keeps builds; else undefined. */
+  readonly kept: { readonly buildId: string; readonly signature: string } | undefined;
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
-  readonly onLog: (lines: readonly string[]) => void;
+  readonly onLog: (lines: readonly string[], line?: number) => void;
+  /** Called when the replica has the payload and begins to build. */
+  readonly onBegun: () => void;
   /** Called when the replica reports during the build that it drains. */
   readonly onDraining: () => void;
   /** The parent of the replica's own spans. */
@@ -41,7 +50,7 @@ interface CallOptions {
  */
 export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
   const { url, image, payload, signature, timeoutMs, signal, dispatcher, tracing } = options;
-  const { onLog, onDraining } = options;
+  const { kept, onLog, onBegun, onDraining } = options;
   let handedOver = 0;
   let unreadable: SlipwayError | undefined;
   const body = async function* () {
@@ -64,6 +73,7 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
         accept: 'application/x-ndjson',
         'x-build-signature': signature,
         'x-slipway-timeout-ms': String(timeoutMs),
+        ...(kept && { [buildIdHeader]: kept.buildId, [callSignatureHeader]: kept.signature }),
         ...(options.needsIsolation && { [isolationHeader]: 'required' }),
         ...traceHeaders(options.traceContext),
       },
@@ -81,6 +91,7 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
         response.body.on('error', () => undefined).destroy();
         throw unfit;
       }
+      if (response.statusCode < 300) onBegun();
       return await readResponse({ response, image, onLog, onDraining });
     });
   } catch (error) {
@@ -109,86 +120,4 @@ function unfitness(
   if (needsFeature !== undefined && !features.includes(needsFeature))
     return new SlipwayError('builder_without_options', `${url} does not report the feature ${needsFeature}.`);
   return undefined;
-}
-
-/** Headers without end, or bytes that are no HTTP. */
-function isNotHttp(error: unknown): boolean {
-  const { code = '' } = error as { code?: string };
-  return code === 'UND_ERR_HEADERS_OVERFLOW' || code.startsWith('HPE_');
-}
-
-interface ReadOptions extends Pick<CallOptions, 'image' | 'onLog' | 'onDraining'> {
-  readonly response: Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>;
-}
-
-async function readResponse({ response, ...reading }: ReadOptions): Promise<BuildEnd> {
-  const { statusCode: status, headers, body } = response;
-  const type = String(headers['content-type'] ?? '');
-  const problem = type.startsWith('application/problem+json');
-  // A failed build may be a 500 whose JSON says so: the body is read before the status counts.
-  if (status === 200 || status === 202 || (status === 500 && type.includes('json') && !problem)) {
-    // The reader below sees each error. Without this listener an error after the last read would end the process.
-    body.on('error', () => undefined);
-    try {
-      const chunks = body.iterator({ destroyOnReturn: false });
-      const end = await readAnswer({ body: chunks, ndjson: type.includes('ndjson'), ...reading });
-      readOn(body);
-      return end;
-    } catch (error) {
-      body.destroy();
-      throw error;
-    }
-  }
-  const text = await readText(body);
-  const { code, detail } = type.includes('json')
-    ? parseRefusal(text)
-    : { code: undefined, detail: text.trim().slice(0, 300) };
-  throw refusal(status, code, detail);
-}
-
-/** After its last line an answer ends, and the connection serves the next build; one that does not end is broken off. */
-function readOn(body: Readable): void {
-  if (body.closed) return;
-  const tooLong = setTimeout(() => body.destroy(), readOnMs);
-  body.on('close', () => clearTimeout(tooLong));
-  body.resume();
-}
-
-/** Returns the error for an answer that reports no build. */
-function refusal(status: number, code: ErrorCode | undefined, detail: string): SlipwayError {
-  const said =
-    detail === '' ? `The builder answered ${status}.` : `The builder answered ${status}: ${detail}`;
-  if (status === 429) return new SlipwayError('builder_busy', said);
-  if (status === 503 && (code === 'builder_draining' || code === 'engine_unreachable'))
-    return new SlipwayError(code, said);
-  // Without a reason it may be a proxy before a replica that is gone.
-  if (status === 503 || status === 502 || status === 504)
-    return new SlipwayError('builder_unreachable', said);
-  if (status === 401 || status === 403) return new SlipwayError('signature_rejected', said);
-  if (status === 400 && code === 'body_incomplete') return new SlipwayError('builder_lost', said);
-  if (status >= 400 && status < 500) return new SlipwayError(code ?? 'source_invalid', said);
-  return new SlipwayError('builder_protocol', said);
-}
-
-/** A builder reports a refusal as `{status: "failed", error, code}` or, an older one, as a problem. */
-function parseRefusal(text: string): { code: ErrorCode | undefined; detail: string } {
-  try {
-    const { code, detail, error } = JSON.parse(text) as { code?: string; detail?: string; error?: string };
-    return { code: codeFrom(code), detail: String(detail ?? error ?? '').slice(0, 300) };
-  } catch {
-    return { code: undefined, detail: text.slice(0, 300) };
-  }
-}
-
-const maxProblemBytes = 64 * 1024;
-
-async function readText(body: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxProblemBytes) break;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

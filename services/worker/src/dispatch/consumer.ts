@@ -46,8 +46,10 @@ interface ConsumerOptions extends QueueConfig {
   readonly eventLoop: Pick<EventLoop, 'responsive'>;
   readonly renewal: Pick<Renewal, 'started' | 'holdLock'>;
   readonly logger: Logger;
-  /** Handles one job. Returns a delay in ms to run again, or undefined. If it throws, the reconciler requeues the job. */
-  readonly handle: (jobId: string) => Promise<number | undefined>;
+  /**
+   * Handles one job. Returns a delay in ms to run again, `first` to run again before all others, or undefined. If it throws, the reconciler requeues the job.
+   */
+  readonly handle: (jobId: string) => Promise<number | 'first' | undefined>;
   /** Called when the consumer is to stop, before it waits for the jobs in hand. */
   readonly onStop: () => void;
   /** Milliseconds in which an idle worker looks again, and so sees a raised concurrency. Default: 1,000. */
@@ -199,15 +201,28 @@ export class Consumer implements Component {
 
   async #handle(job: Job, token: string, signal: AbortSignal): Promise<void> {
     const { handle, now, logger } = this.#options;
-    let delayMs: number | undefined;
+    let next: number | 'first' | undefined;
     try {
-      delayMs = signal.aborted ? 0 : await handle(queuedJobSchema.parse(job.data).jobId);
+      next = signal.aborted ? 0 : await handle(queuedJobSchema.parse(job.data).jobId);
     } catch (error) {
       logger.warn({ err: error, queue: this.#queue, id: job.id }, 'handling failed');
       await job.moveToFailed(error as Error, token);
       return;
     }
-    if (delayMs === undefined) await job.moveToCompleted(undefined, token, false);
-    else await job.moveToDelayed(now() + delayMs, token);
+    if (next === undefined) await job.moveToCompleted(undefined, token, false);
+    else if (next === 'first') await moveToFront(job, token);
+    else await this.#moveToDelayed(job, now() + next, token);
   }
+
+  async #moveToDelayed(job: Job, at: number, token: string): Promise<void> {
+    const { priority } = job.opts;
+    if (job.priority === 0 && priority) await job.changePriority({ priority });
+    await job.moveToDelayed(at, token);
+  }
+}
+
+/** Puts a job before all others, as BullMQ does with a stalled one: jobs without a priority are first. */
+async function moveToFront(job: Job, token: string): Promise<void> {
+  await job.changePriority({ priority: 0 });
+  await job.moveToWait(token);
 }

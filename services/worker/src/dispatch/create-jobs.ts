@@ -3,6 +3,7 @@ import { BatchStore, Dispatch, JobStore } from '@slipway/control-plane/jobs';
 import { createBuildQueues } from '@slipway/control-plane/queues';
 import type { Fields } from '@slipway/shared/config';
 import type { Logger } from '@slipway/shared/logger';
+import type { QueueConfig } from './consumer.js';
 
 export interface JobsConfig {
   /** Workers or builders that may die over a job before it is quarantined. */
@@ -25,9 +26,19 @@ export function jobsConfig(fields: Fields): JobsConfig {
   };
 }
 
+/**
+ * Returns the milliseconds that the slot of a build lives while no worker holds the build: until its lock has run out, and another worker has found that and has
+ * taken it over.
+ */
+export const buildSlotMs = ({
+  lockDurationMs,
+  stalledIntervalMs,
+}: Pick<QueueConfig, 'lockDurationMs' | 'stalledIntervalMs'>): number =>
+  lockDurationMs + 2 * stalledIntervalMs;
+
 interface JobsOptions {
   readonly cell: Cell;
-  readonly config: JobsConfig;
+  readonly config: JobsConfig & Pick<QueueConfig, 'lockDurationMs' | 'stalledIntervalMs'>;
   /** Returns the oldest mark of time that Redis must have for a job to start. */
   readonly leastMark: () => number;
   readonly logger: Logger;
@@ -42,6 +53,7 @@ export function createJobs({ cell, config, leastMark, logger }: JobsOptions) {
   const builds = createBuildQueues({ redis, keys });
   const dispatch = new Dispatch({ redis, keys, builds, logger });
   const shared = { redis, keys, now, faults, dispatch };
-  const store = new JobStore({ ...shared, quarantineAfter, queueTimeoutMs, leastMark });
+  const limits = { quarantineAfter, queueTimeoutMs, buildSlotMs: buildSlotMs(config) };
+  const store = new JobStore({ ...shared, ...limits, leastMark });
   return { store, builds, dispatch, batches: new BatchStore(shared) };
 }

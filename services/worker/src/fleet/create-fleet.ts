@@ -13,6 +13,7 @@ import { Agent } from 'undici';
 import { jobOfLease } from '../attempts/build.js';
 import type { Interruptions } from '../attempts/interruptions.js';
 import type { WorkerConfig } from '../config.js';
+import { buildSlotMs } from '../dispatch/create-jobs.js';
 import { KubernetesClient } from '../kubernetes/client.js';
 import { measureFleet, type WorkerMetrics } from '../metrics.js';
 import type { Renewal } from '../renewal/renewal.js';
@@ -25,7 +26,7 @@ interface FleetOptions {
   readonly cell: Cell;
   readonly config: Pick<
     WorkerConfig,
-    'builders' | 'kubernetes' | 'pools' | 'poolDrainTargetMs' | 'lockDurationMs'
+    'builders' | 'kubernetes' | 'pools' | 'poolDrainTargetMs' | 'lockDurationMs' | 'stalledIntervalMs'
   >;
   readonly renewal: Renewal;
   /** Stops the build of a lost slot. */
@@ -64,6 +65,7 @@ export function createFleet(options: FleetOptions) {
     ...{ origin, discovery, renewal, subscriber, keys, logger },
     ledger: new SlotLedger({ redis, keys, worker: origin }),
     ttlMs: config.lockDurationMs,
+    keptTtlMs: buildSlotMs(config),
     onLost: ({ id }) => interruptions.interrupt(jobOfLease(id), 'slot_lost'),
     onCircuit(replica, change) {
       metrics.circuits.inc({ replica: addressOf(replica), change });

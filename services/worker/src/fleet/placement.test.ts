@@ -61,6 +61,7 @@ async function placement(prefix: string, ttlMs: number) {
     renewal,
     discovery: { replicas: () => named, mayGrow: () => growing },
     ttlMs,
+    keptTtlMs: 2 * ttlMs,
     onLost: (lease) => lost.push(lease),
     onCircuit: () => undefined,
     origin: randomUUID(),

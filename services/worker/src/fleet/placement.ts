@@ -22,6 +22,8 @@ interface PlacementOptions {
   readonly discovery: { replicas(): readonly Replica[]; mayGrow(pool: string): boolean };
   /** Milliseconds that a lease lives without renewal. */
   readonly ttlMs: number;
+  /** The same for the lease of a build that goes on at its replica without its worker. */
+  readonly keptTtlMs: number;
   /** Called for a lease that this worker could not renew in time. Its build must end before another worker gets the slot. */
   readonly onLost: (lease: Lease) => void;
   readonly onCircuit: (url: string, change: 'opened' | 'closed') => void;
@@ -41,6 +43,8 @@ const marginShare = 0.15;
 interface Held {
   readonly lease: Lease;
   readonly hold: LeaseHold;
+  /** The replica keeps the build, so it goes on when the lease is lost. */
+  readonly isKept: boolean;
 }
 
 /** Finds a replica for each build, and keeps the slots of this worker's builds while they run. */
@@ -174,6 +178,7 @@ export class Placement implements Component {
       this.#held.set(wanted.id, {
         lease: reply.lease,
         hold: this.#options.renewal.holdLease(reply.lease, asked),
+        isKept: false,
       });
       // It came too late: the build may not begin any more.
       if (signal.aborted) this.free(reply.lease, 'none');
@@ -251,10 +256,39 @@ export class Placement implements Component {
     });
   }
 
+  /** Keeps the slot for longer between two renewals: the replica keeps the build. The build is not stopped when the lease is lost. */
+  keep(lease: Lease): void {
+    if (this.#held.get(lease.id)?.lease === lease) this.#keep(lease, performance.now());
+  }
+
+  #keep(lease: Lease, since: number): void {
+    const { renewal, keptTtlMs } = this.#options;
+    this.#held.get(lease.id)?.hold.release();
+    this.#held.set(lease.id, { lease, isKept: true, hold: renewal.holdLease(lease, since, keptTtlMs) });
+  }
+
+  /** Takes over the slot of a build that goes on at its replica. */
+  async adopt(slot: Pick<Lease, 'id' | 'url'>): Promise<Lease> {
+    const { ledger, keptTtlMs } = this.#options;
+    const requestedAt = performance.now();
+    const lease = await ledger.adopt(slot, keptTtlMs);
+    this.#keep(lease, requestedAt);
+    return lease;
+  }
+
+  /** Leaves a slot to the worker that continues its build. */
+  leave(lease: Lease): void {
+    // This worker itself may have taken the build over.
+    const held = this.#held.get(lease.id);
+    if (held?.lease !== lease) return;
+    held.hold.release();
+    this.#held.delete(lease.id);
+  }
+
   /** Returns true while the slot is this worker's. It is lost when Redis was unreachable for long after the slot was acquired. */
   holds({ id }: Lease): boolean {
     const held = this.#held.get(id);
-    return held !== undefined && !this.#isLost(held);
+    return held !== undefined && (held.isKept || !this.#isLost(held));
   }
 
   /** Builds that this worker has on each replica. */
@@ -285,7 +319,8 @@ export class Placement implements Component {
   }
 
   #stopLost(): void {
-    for (const held of this.#held.values()) if (this.#isLost(held)) this.#options.onLost(held.lease);
+    for (const held of this.#held.values())
+      if (!held.isKept && this.#isLost(held)) this.#options.onLost(held.lease);
   }
 }
 

@@ -84,13 +84,17 @@ export class Renewal implements Component {
     return () => this.#post({ kind: 'release', number });
   }
 
-  /** Renews a lease that was requested at this time of `performance.now()`. */
-  holdLease({ id, url }: Pick<Lease, 'id' | 'url'>, requestedAt: number): LeaseHold {
+  /** Renews a lease that was requested at this time of `performance.now()`. It lives as long as a lock, unless `ttlMs` says otherwise. */
+  holdLease(
+    { id, url }: Pick<Lease, 'id' | 'url'>,
+    requestedAt: number,
+    ttlMs = this.#options.config.lockDurationMs,
+  ): LeaseHold {
     const number = ++this.#numbers;
     const aliveUntil = new SharedNumber();
     const ageMs = performance.now() - requestedAt;
-    aliveUntil.value = monotonicMs() - ageMs + this.#options.config.lockDurationMs;
-    this.#post({ kind: 'lease', number, lease: { id, url, aliveUntil: aliveUntil.buffer } });
+    aliveUntil.value = monotonicMs() - ageMs + ttlMs;
+    this.#post({ kind: 'lease', number, lease: { id, url, ttlMs, aliveUntil: aliveUntil.buffer } });
     return {
       get msLeft() {
         return aliveUntil.value - monotonicMs();

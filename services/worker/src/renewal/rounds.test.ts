@@ -27,7 +27,11 @@ async function rounds(redisUrl: string) {
   const aliveUntil = new SharedNumber();
   aliveUntil.value = monotonicMs() + 10_000;
   const changes: Change[] = [
-    { kind: 'lease', number: 1, lease: { id: 'lease', url, aliveUntil: aliveUntil.buffer } },
+    {
+      kind: 'lease',
+      number: 1,
+      lease: { id: 'lease', url, ttlMs: lockDurationMs, aliveUntil: aliveUntil.buffer },
+    },
   ];
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };

@@ -19,6 +19,8 @@ export interface Lock {
 interface SharedLease {
   readonly id: string;
   readonly url: string;
+  /** Milliseconds that it lives without renewal. */
+  readonly ttlMs: number;
   /** A `SharedNumber`: until when the lease lives, by `monotonicMs`. 0 for a lost one. */
   readonly aliveUntil: SharedArrayBuffer;
 }
@@ -26,6 +28,7 @@ interface SharedLease {
 interface HeldLease {
   readonly id: string;
   readonly url: string;
+  readonly ttlMs: number;
   readonly aliveUntil: SharedNumber;
 }
 
@@ -98,8 +101,8 @@ export class Rounds {
       const { kind, number } = change;
       if (kind === 'lock') this.#locks.set(number, change.lock);
       else if (kind === 'lease') {
-        const { id, url, aliveUntil } = change.lease;
-        this.#leases.set(number, { id, url, aliveUntil: new SharedNumber(aliveUntil) });
+        const { id, url, ttlMs, aliveUntil } = change.lease;
+        this.#leases.set(number, { id, url, ttlMs, aliveUntil: new SharedNumber(aliveUntil) });
       } else {
         this.#locks.delete(number);
         this.#leases.delete(number);
@@ -125,38 +128,41 @@ export class Rounds {
   }
 
   async #renewLocks(): Promise<void> {
-    const { scripts, logger } = this.#options;
+    const { scripts, lockDurationMs, logger } = this.#options;
     const held = [...this.#locks];
-    const lost = await this.#run(
-      scripts.locks,
-      'locks',
-      held.map(([, { queue, id, token }]) => [queue, id, token]),
-    );
+    const rows = held.map(([, { queue, id, token }]) => [queue, id, token]);
+    const lost = await this.#run(scripts.locks, { ttlMs: lockDurationMs, list: 'locks', rows });
     for (const [number, { id }] of held) if (lost.has(id)) this.#locks.delete(number);
     // Another worker may have the jobs. Their records decide who works on them.
     if (lost.size > 0) logger.warn({ jobs: [...lost] }, 'locks were lost');
   }
 
+  /** Renews the leases of each lifetime with one script. Leases of builds that go on without their worker live longer. */
   async #renewLeases(started: number): Promise<void> {
-    const { scripts, lockDurationMs, logger } = this.#options;
-    const held = [...this.#leases];
-    const lost = await this.#run(
-      scripts.leases,
-      'leases',
-      held.map(([, { id, url }]) => [id, url]),
-    );
+    const lifetimes = new Set([...this.#leases.values()].map(({ ttlMs }) => ttlMs));
+    await Promise.all([...lifetimes].map((ttlMs) => this.#renewLeasesOf(ttlMs, started)));
+  }
+
+  async #renewLeasesOf(lifetime: number, started: number): Promise<void> {
+    const { scripts, logger } = this.#options;
+    const held = [...this.#leases].filter(([, { ttlMs }]) => ttlMs === lifetime);
+    const rows = held.map(([, { id, url }]) => [id, url]);
+    const lost = await this.#run(scripts.leases, { ttlMs: lifetime, list: 'leases', rows });
     for (const [number, { id, aliveUntil }] of held) {
-      aliveUntil.value = lost.has(id) ? 0 : started + lockDurationMs;
+      aliveUntil.value = lost.has(id) ? 0 : started + lifetime;
       if (lost.has(id)) this.#leases.delete(number);
     }
     if (lost.size > 0) logger.warn({ leases: [...lost] }, 'slots were lost');
   }
 
   /** Returns the ids that the script could not renew. */
-  async #run(script: ScriptBundle, list: string, rows: readonly string[][]): Promise<ReadonlySet<string>> {
+  async #run(
+    script: ScriptBundle,
+    { ttlMs, list, rows }: { ttlMs: number; list: string; rows: readonly string[][] },
+  ): Promise<ReadonlySet<string>> {
     if (rows.length === 0) return new Set();
-    const { redis, base, lockDurationMs } = this.#options;
-    const args = { ttl_ms: lockDurationMs, [list]: rows.flat() };
+    const { redis, base } = this.#options;
+    const args = { ttl_ms: ttlMs, [list]: rows.flat() };
     return new Set((await runBundle({ redis, base }, script, args)) as string[]);
   }
 }

@@ -25,7 +25,7 @@ end_job = function(job, from, to)
     for _, registry in ipairs(registries_of(job)) do redis.call('ZREM', keys.registryParked(registry.host), job.id) end
   end
   redis.call('HSET', job.key, 'finished_at', whole(now))
-  redis.call('HDEL', job.key, 'token', 'retry_at', 'parked', 'shares')
+  redis.call('HDEL', job.key, 'token', 'retry_at', 'parked', 'shares', 'build:' .. places_of(job).attempt)
   if from == 'queued' and not parked then withdraw(job) else forget_undispatched(job) end
   -- A log that is not stored yet is only here: lua/logs/unsaved.lua.
   local kept = log_error and 86400000 or 300000
@@ -96,7 +96,7 @@ end
 
 local function back_to_queue(job, from, delay)
   leave_running(job)
-  redis.call('HDEL', job.key, 'token')
+  redis.call('HDEL', job.key, 'token', 'build:' .. places_of(job).attempt)
   redis.call('HSET', job.key, 'queued_at', whole(now + delay))
   if delay > 0 then redis.call('HSET', job.key, 'retry_at', whole(now + delay)) end
   change(job, from, 'queued', 'job.requeued')

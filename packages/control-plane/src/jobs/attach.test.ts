@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { jobSpecSchema } from '@slipway/shared/contracts';
+import { newId } from '@slipway/shared/ids';
+import { Cleanups } from '@slipway/shared/lifecycle';
+import { createLogger } from '@slipway/shared/logger';
+import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { ReplicaRegistry, SlotLedger } from '../replicas/index.js';
+import { JobStore } from './job-store.js';
+
+const logger = createLogger({ name: 'test', level: 'silent' });
+const cleanups = new Cleanups();
+let redis: Redis;
+let keys: ReturnType<typeof redisKeys>;
+let store: JobStore;
+beforeAll(() => {
+  redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'request' });
+});
+afterAll(() => cleanups.run(logger));
+
+const replica = 'http://keeps';
+const result = { image: 'x', duration_ms: 1 };
+
+beforeEach(async () => {
+  keys = redisKeys(`attach-${randomUUID()}`);
+  store = new JobStore({ redis, keys, buildSlotMs: 60_000 });
+  const registry = new ReplicaRegistry({ redis, keys });
+  await registry.announce([{ url: replica, max: 4, pool: 'default', platforms: [] }]);
+  await registry.setEngine(replica, 'buildkit', ['attachable-builds']);
+});
+
+/** Starts the attempt of a new job. Returns the ids of the job and of its build, and the token of its holder. */
+async function running(worker = 'first') {
+  const id = newId('job');
+  const spec = { image: `r.example/${id.toLowerCase()}:1`, source: { digest: `sha256:${'a'.repeat(64)}` } };
+  await store.create(id, jobSpecSchema.parse(spec), { tenant: { name: 'default', weight: 1 } });
+  return { id, ...(await begin(id, worker)) };
+}
+
+async function begin(id: string, worker: string) {
+  const build = randomUUID();
+  const token = `${build}.1`;
+  const ledger = new SlotLedger({ redis, keys });
+  await ledger.acquire(
+    [{ id: `${id}:${build}`, pool: 'default', preference: [replica], suspect: false }],
+    1_000,
+  );
+  const started = await store.start(id, { token, worker, replica, build, takesSuspects: true });
+  expect(started.outcome).toBe('started');
+  return { build, token };
+}
+
+let tokens = 1;
+const attach = async (id: string, build: string, worker = 'second') => {
+  const token = `${build}.${++tokens}`;
+  return { token, ...(await store.attach(id, { build, token, worker, takesSuspects: true })) };
+};
+
+describe('a build that outlives its worker', () => {
+  it('is continued by another worker: the same attempt, nothing spent or blamed, and one result', async () => {
+    const { id, build, token } = await running();
+    const attached = await attach(id, build);
+    expect(attached).toMatchObject({ outcome: 'attached', from: 'first' });
+    expect(await store.finish(id, token, { state: 'succeeded', result })).toBe(false);
+    expect(await store.finish(id, attached.token, { state: 'succeeded', result })).toBe(true);
+    const record = await store.get(id);
+    expect(record).toMatchObject({ state: 'succeeded', attempt: 1, spent: 0, lost: 0, build: undefined });
+    expect(record?.attempts).toMatchObject([
+      { number: 1, worker: 'second', takeovers: 1, outcome: 'succeeded' },
+    ]);
+    expect(await redis.exists(keys.aboard('first'), keys.aboard('second'), keys.aboard(replica))).toBe(0);
+  });
+
+  it('has one holder when two workers attach', async () => {
+    const { id, build } = await running();
+    const [one, two] = [await attach(id, build, 'second'), await attach(id, build, 'third')];
+    expect(await store.interrupted(new Map([[id, one.token]]))).toEqual({ canceled: [], stale: [id] });
+    expect(await store.finish(id, one.token, { state: 'succeeded', result })).toBe(false);
+    expect(await store.finish(id, two.token, { state: 'succeeded', result })).toBe(true);
+  });
+
+  it('is over when the job has ended, or has begun another attempt', async () => {
+    const { id, build, token } = await running();
+    await store.requeue(id, token, { code: 'builder_lost', detail: '', spent: true, delayMs: 0 });
+    expect(await attach(id, build)).toMatchObject({ outcome: 'stale' });
+    const again = await begin(id, 'second');
+    expect(await attach(id, build)).toMatchObject({ outcome: 'stale' });
+    await store.finish(id, again.token, { state: 'succeeded', result });
+    expect(await attach(id, again.build)).toMatchObject({ outcome: 'terminal' });
+  });
+
+  it('is handed over by its holder alone, and keeps its slot meanwhile', async () => {
+    const { id, build, token } = await running();
+    const slotEnd = async () => Number(await redis.zscore(keys.slots(replica), `${id}:${build}`));
+    const [seconds, micros] = await redis.time();
+    const now = Number(seconds) * 1_000 + Number(micros) / 1_000;
+    expect((await slotEnd()) - now).toBeGreaterThan(50_000);
+    expect(await store.handOver(id, 'made up')).toBe(false);
+    expect(await store.handOver(id, token)).toBe(true);
+    expect(await store.handOver(id, token)).toBe(false);
+    expect(await store.finish(id, token, { state: 'succeeded', result })).toBe(false);
+    expect(await store.admit(id)).toMatchObject({ outcome: 'ready', record: { state: 'running', build } });
+    expect(await attach(id, build)).toMatchObject({ outcome: 'attached' });
+  });
+
+  it('begins again when the replica has lost it, and a handover spends no attempt', async () => {
+    const { id, build, token } = await running();
+    await store.handOver(id, token);
+    await begin(id, 'second');
+    expect(await store.get(id)).toMatchObject({
+      attempt: 2,
+      spent: 0,
+      lost: 0,
+      attempts: [{ outcome: 'draining' }, { number: 2 }],
+    });
+    expect(await attach(id, build)).toMatchObject({ outcome: 'stale' });
+  });
+
+  it('counts the death of its worker when the replica has lost it', async () => {
+    const { id } = await running();
+    await begin(id, 'second');
+    expect(await store.get(id)).toMatchObject({
+      spent: 1,
+      lost: 1,
+      attempts: [{ outcome: 'worker_lost' }, {}],
+    });
+  });
+
+  it('is not continued any more when worker after worker dies over it', async () => {
+    const { id, build } = await running('dies-0');
+    for (let death = 1; death <= 3; death++)
+      expect(await attach(id, build, `dies-${death}`)).toMatchObject({ outcome: 'attached' });
+    expect(await attach(id, build, 'lives')).toMatchObject({ outcome: 'stale' });
+    const again = await begin(id, 'lives');
+    expect(await store.get(id)).toMatchObject({ attempt: 2, lost: 1 });
+    // It is a suspect now: the next death counts at once.
+    expect(await attach(id, again.build, 'other')).toMatchObject({ outcome: 'stale' });
+    const token = `${randomUUID()}.1`;
+    const last = { token, worker: 'other', replica, build: token.slice(0, -2), takesSuspects: true };
+    expect(await store.start(id, last)).toMatchObject({ outcome: 'terminal' });
+    expect(await store.get(id)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
+  });
+
+  it('survives any number of workers that are stopped', async () => {
+    const { id, build } = await running('stopped-0');
+    for (let stop = 0; stop < 6; stop++) {
+      await store.noteDraining(`stopped-${stop}`, 60_000);
+      expect(await attach(id, build, `stopped-${stop + 1}`)).toMatchObject({ outcome: 'attached' });
+    }
+    expect(await store.get(id)).toMatchObject({
+      attempt: 1,
+      lost: 0,
+      spent: 0,
+      attempts: [{ takeovers: 6 }],
+    });
+  });
+
+  it('goes on while no job may start', async () => {
+    const { id, build } = await running();
+    await redis.hset(keys.hold, 'reason', 'operator', 'since', '1');
+    expect(await store.admit(id)).toMatchObject({ outcome: 'ready' });
+    expect(await attach(id, build)).toMatchObject({ outcome: 'attached' });
+  });
+
+  it('is remembered only for a replica that keeps builds', async () => {
+    const { id, build, token } = await running();
+    expect(await store.place(id, token, { replica: 'http://forgets', build })).toBe('placed');
+    expect(await store.get(id)).toMatchObject({ build: undefined });
+    expect(await store.handOver(id, token)).toBe(false);
+    expect(await attach(id, build)).toMatchObject({ outcome: 'stale' });
+    expect(await store.place(id, token, { replica, build })).toBe('kept');
+    expect(await attach(id, build)).toMatchObject({ outcome: 'attached' });
+  });
+});
