@@ -33,6 +33,7 @@ export class AttachableBuild implements Answer {
   #result: BuilderResult | undefined;
   #readers = 0;
   #countdown: NodeJS.Timeout | undefined;
+  #fetchLimit: NodeJS.Timeout | undefined;
   #waiting: (() => void)[] = [];
   #isWaking = false;
 
@@ -92,7 +93,7 @@ export class AttachableBuild implements Answer {
     clearTimeout(this.#countdown);
     // No client waits for the result of a build that was stopped. For others a shutdown waits some time.
     if (this.#isStopped) this.#fetched.open();
-    else setTimeout(() => this.#fetched.open(), this.#options.detachedMs).unref();
+    else this.#fetchLimit = setTimeout(() => this.#fetched.open(), this.#options.detachedMs).unref();
     this.#isOver = true;
     this.#over.open();
     this.#wake();
@@ -138,8 +139,9 @@ export class AttachableBuild implements Answer {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** A client has read the result. */
+  /** A client has read the result, or it is dropped. */
   markFetched(): void {
+    clearTimeout(this.#fetchLimit);
     this.#fetched.open();
   }
 

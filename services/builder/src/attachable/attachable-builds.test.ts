@@ -99,6 +99,21 @@ describe('the builds with an id', () => {
     for (const build of [short, long]) build.end(success);
   });
 
+  test('keep nothing of a result that is dropped, no timer either', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const builds = start();
+      for (let at = 0; at < 1_100; at++) builds.add(`done-${at}`).end(success);
+      expect(builds.results).toBe(1_000);
+      // For each result: when it is forgotten, and when a shutdown no longer waits for a reader.
+      expect(vi.getTimerCount()).toBe(2_000);
+      for (let at = 100; at < 1_100; at++) builds.get(`done-${at}`)?.markFetched();
+      expect(vi.getTimerCount()).toBe(1_000);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test('keep 4 MiB of one log, and a thousand results', () => {
     const builds = start({ maxBytes: 2 ** 30 });
     const long = builds.add('long');

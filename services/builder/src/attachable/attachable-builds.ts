@@ -10,6 +10,11 @@ interface AttachableBuildsOptions {
   readonly maxBytes: number;
 }
 
+interface Ended {
+  readonly build: AttachableBuild;
+  readonly expiry: NodeJS.Timeout;
+}
+
 /** The newest part of one log that is kept, as in a buffered answer. */
 const maxLogBytes = 4 * 1024 * 1024;
 const maxResults = 1_000;
@@ -24,7 +29,7 @@ export class AttachableBuilds {
   readonly #options: AttachableBuildsOptions;
   readonly #running = new Map<string, AttachableBuild>();
   /** In the order of their ends. */
-  readonly #ended = new Map<string, AttachableBuild>();
+  readonly #ended = new Map<string, Ended>();
 
   constructor(options: AttachableBuildsOptions) {
     this.#options = options;
@@ -49,7 +54,7 @@ export class AttachableBuilds {
   }
 
   get(id: string): AttachableBuild | undefined {
-    return this.#running.get(id) ?? this.#ended.get(id);
+    return this.#running.get(id) ?? this.#ended.get(id)?.build;
   }
 
   /** Throws `build_exists` for an id that is known. */
@@ -72,18 +77,21 @@ export class AttachableBuilds {
 
   /** Resolves when clients have read all results, as far as any is expected to. */
   async fetched(): Promise<void> {
-    await Promise.all([...this.#ended.values()].map((build) => build.fetched));
+    await Promise.all([...this.#ended.values()].map(({ build }) => build.fetched));
   }
 
   #keep(id: string, build: AttachableBuild): void {
     this.#running.delete(id);
-    this.#ended.set(id, build);
-    setTimeout(() => this.#drop(id), this.#options.resultMs).unref();
+    const expiry = setTimeout(() => this.#drop(id), this.#options.resultMs).unref();
+    this.#ended.set(id, { build, expiry });
     this.#fit(build);
   }
 
   #drop(id: string): void {
-    this.#ended.get(id)?.markFetched();
+    const ended = this.#ended.get(id);
+    if (!ended) return;
+    clearTimeout(ended.expiry);
+    ended.build.markFetched();
     this.#ended.delete(id);
   }
 
@@ -105,6 +113,6 @@ export class AttachableBuilds {
   }
 
   #all(): AttachableBuild[] {
-    return [...this.#running.values(), ...this.#ended.values()];
+    return [...this.#running.values(), ...[...this.#ended.values()].map(({ build }) => build)];
   }
 }
