@@ -31,14 +31,16 @@ export const r20: Scenario = {
         await load;
         await arena.ledger.settle(60_000);
         const stats = await Promise.all(arena.fleet.replicas.map(({ url }) => readStats(url)));
-        const { gaps, takeovers, repeated } = await readJobs(arena);
+        const { gaps, takeovers, placedAgain } = await readJobs(arena);
+        const begun = (image: string) =>
+          stats.reduce((sum, { images }) => sum + (images[image]?.begun ?? 0), 0);
+        const builtTwice = [...arena.ledger.accepted.values()].filter(({ image }) => begun(image) > 1);
+        for (const { id, image } of builtTwice)
+          chaos.note(`${id} (${image}) was begun ${begun(image)} times`);
         return {
           noAttempts: ['quarantined'],
-          faults: {
-            log_gaps: gaps,
-            built_twice: stats.reduce((sum, each) => sum + each.built_twice, 0) + repeated,
-          },
-          facts: { ...stops, takeovers },
+          faults: { log_gaps: gaps, built_twice: builtTwice.length },
+          facts: { ...stops, takeovers, placed_again: placedAgain },
         };
       },
     );
@@ -77,10 +79,10 @@ async function stopWhile({ chaos, fleet, ledger, random, note }: Arena, load: Pr
   return stops;
 }
 
-/** Returns how many logs are not whole, how often a worker continued a build, and how many jobs were built in a further attempt because of a worker. */
+/** Returns how many logs are not whole, how often a worker continued a build, and how many attempts ended with their worker: before a replica had the payload. */
 async function readJobs({ ledger, fleet, note }: Arena) {
   const ids = [...ledger.accepted.keys()];
-  const found = { gaps: 0, takeovers: 0, repeated: 0 };
+  const found = { gaps: 0, takeovers: 0, placedAgain: 0 };
   for (let at = 0; at < ids.length; at += atOnce)
     await Promise.all(
       ids.slice(at, at + atOnce).map(async (id) => {
@@ -89,8 +91,8 @@ async function readJobs({ ledger, fleet, note }: Arena) {
         for (const { takeovers = 0, outcome } of job.attempts) {
           found.takeovers += takeovers;
           if (outcome !== 'worker_lost' && outcome !== 'draining') continue;
-          found.repeated++;
-          note(`${id} was built again after ${outcome}`);
+          found.placedAgain++;
+          note(`${id} has another attempt after ${outcome}`);
         }
         const { status, text } = await logOf(fleet, id);
         if (status === 200 && logPattern.test(text)) return;
