@@ -16,7 +16,8 @@ const nearPx = 30;
  * Keeps the end of a growing log in sight until the reader scrolls up. Scrolling to the end follows again.
  *
  * A browser adds the reader's scroll to a scroll by the page in the same frame. The hook subtracts the page's part, which the
- * reader has not seen: a reader who scrolls to the top arrives at the first line.
+ * reader has not seen: a reader who scrolls to the top arrives at the first line. A scroll of the virtualizer corrects itself over
+ * the next frames; the hook ends that too.
  */
 export function useFollow({ virtualizer, rows, ended, scroller }: FollowOptions) {
   const [following, setFollowing] = useState(true);
@@ -37,10 +38,11 @@ export function useFollow({ virtualizer, rows, ended, scroller }: FollowOptions)
     const left = box.scrollHeight - box.scrollTop - box.clientHeight;
     if (box.scrollTop < top.current - 1 && left > nearPx) {
       setFollowing(false);
+      virtualizer.cancelScroll();
       box.scrollTop -= unseen.current;
     } else if (box.scrollTop > top.current && left < 4) setFollowing(true);
     unseen.current = 0;
     top.current = box.scrollTop;
-  }, [scroller]);
+  }, [scroller, virtualizer]);
   return { following, setFollowing, onScroll };
 }
