@@ -14,6 +14,10 @@ export interface ExportedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly failed: boolean;
   readonly linkedTraces: readonly string[];
+  readonly events: readonly {
+    readonly name: string;
+    readonly attributes: Readonly<Record<string, unknown>>;
+  }[];
   readonly startNs: bigint;
   readonly endNs: bigint;
 }
@@ -42,6 +46,7 @@ interface JsonSpan {
   readonly attributes: readonly KeyValue[];
   readonly status?: { readonly code?: number };
   readonly links?: readonly { readonly traceId: string }[];
+  readonly events?: readonly { readonly name: string; readonly attributes?: readonly KeyValue[] }[];
 }
 interface ExportRequest {
   readonly resourceSpans: readonly {
@@ -97,6 +102,10 @@ function read({ resourceSpans }: ExportRequest): ExportedSpan[] {
         attributes: valuesOf(span.attributes),
         failed: span.status?.code === errorStatus,
         linkedTraces: (span.links ?? []).map(({ traceId }) => traceId),
+        events: (span.events ?? []).map(({ name, attributes = [] }) => ({
+          name,
+          attributes: valuesOf(attributes),
+        })),
         startNs: BigInt(span.startTimeUnixNano),
         endNs: BigInt(span.endTimeUnixNano),
       })),
