@@ -177,6 +177,22 @@ describe('a build whose replica keeps it', () => {
     expect(nextBuild.canceled).toBe(1);
   });
 
+  it.each([-1, 1])('is begun, continued and canceled where the clock is off by %i hours', async (hours) => {
+    await replica.stop();
+    replica = await startKeepingReplica({ aheadMs: hours * 3_600_000 });
+    const { worker, id, build } = await building();
+    await worker.stop();
+    await startWorker();
+    await endsWell(id, build, 1);
+    const next = await installation.submit();
+    const nextBuild = await replica.build(1);
+    nextBuild.log('line 1');
+    await shown(next, 1);
+    await installation.store.cancel(next);
+    expect(await installation.ended(next)).toMatchObject({ state: 'canceled' });
+    expect(nextBuild.canceled).toBe(1);
+  });
+
   it('is stopped at the replica when its time is up, which goes on over a takeover', async () => {
     const { worker, id, build } = await building({}, { timeout: 3 });
     await worker.stop();

@@ -23,6 +23,10 @@ const headerPattern = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/i;
 
 const seconds = (at: Date) => Math.floor(at.getTime() / 1_000);
 
+/** Returns true if a call that was signed at one time is accepted by a builder at the other time. */
+export const isCallTimely = (signedAt: Date, at: Date): boolean =>
+  Math.abs(seconds(at) - seconds(signedAt)) <= validSeconds;
+
 /** Returns the value of `X-Slipway-Signature`. */
 export function signBuildCall(options: { secret: Secret; call: BuildCall; at: Date }): string {
   const { secret, call, at } = options;
@@ -54,11 +58,10 @@ export function verifyBuildCall(options: {
   const fits = secrets.filter((secret) => timingSafeEqual(given, hmacOf(secret, call, time)));
   if (fits.length === 0)
     throw new SlipwayError('signature_invalid', 'X-Slipway-Signature does not match the call.');
-  const now = seconds(at);
-  if (Math.abs(now - Number(time)) > validSeconds)
+  if (!isCallTimely(new Date(Number(time) * 1_000), at))
     throw new SlipwayError(
       'signature_expired',
-      `X-Slipway-Signature is of the time ${time}, and the time of the builder is ${now}.`,
+      `X-Slipway-Signature is of the time ${time}, and the time of the builder is ${seconds(at)}.`,
     );
 }
 

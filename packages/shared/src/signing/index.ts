@@ -1,6 +1,7 @@
 export {
   type BuildCall,
   callSignatureHeader,
+  isCallTimely,
   signBuildCall,
   verifyBuildCall,
 } from './build-call.js';

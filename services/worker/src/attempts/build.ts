@@ -11,7 +11,6 @@ import {
 import type { SlipwayError } from '@slipway/shared/errors';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { callBuilder } from '../builder-client/call.js';
-import { signedCall } from '../builder-client/kept-build.js';
 import { type CallContext, type Connection, callReplica, isPlacedAgain, linesOf } from './call-replica.js';
 import type { AttemptDeps } from './deps.js';
 import { Interrupted } from './interruptions.js';
@@ -112,14 +111,13 @@ async function post(call: PostContext, connection: Connection, deps: AttemptDeps
   const { record, lease, prepared, buildId, timeoutMs } = call;
   const { payload, signature } = prepared;
   deps.metrics.assembledBytes.inc(payload.length);
-  const path = '/build';
-  const post = { method: 'POST', path, payloadSignature: signature } as const;
+  const { payloadSecret, now } = deps;
   return await callBuilder({
     ...connection,
     ...{ url: lease.url, image: record.spec.image, payload, signature, timeoutMs },
     needsIsolation: needsIsolation(record),
     needsFeature: needsFeature(record),
-    kept: buildId === undefined ? undefined : { buildId, signature: signedCall(deps, { ...post, buildId }) },
+    kept: buildId === undefined ? undefined : { buildId, payloadSecret, now },
     dispatcher: deps.dispatcher,
     tracing: deps.tracing,
   });

@@ -6,13 +6,14 @@ import {
   sharedMachineEngines,
 } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { callSignatureHeader } from '@slipway/shared/signing';
+import { signatureHeader } from '@slipway/shared/signing';
 import { type TraceContext, type Tracing, traceHeaders } from '@slipway/shared/tracing';
 import type { Payload } from '@slipway/source';
 import { type Dispatcher, request } from 'undici';
 import { reportedIdentity } from '../fleet/report.js';
 import type { BuildEnd } from './answer.js';
 import { isNotHttp, readResponse } from './response.js';
+import { type CallSigner, signedRequest } from './signed-request.js';
 
 interface CallOptions {
   /** The replica as it was announced: scheme, host and port, with a fragment for a pod. */
@@ -27,8 +28,8 @@ interface CallOptions {
   /** A feature that the builder must have: the build is broken off when its answer does not name it. */
   readonly needsFeature: BuilderFeature | undefined;
   readonly timeoutMs: number;
-  /** The id of the build and the signature of this call, for a replica that keeps builds; else undefined. */
-  readonly kept: { readonly buildId: string; readonly signature: string } | undefined;
+  /** The id of the build and what signs this call, for a replica that keeps builds; else undefined. */
+  readonly kept: (CallSigner & { readonly buildId: string }) | undefined;
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
   readonly onLog: (lines: readonly string[], line?: number) => void;
@@ -49,11 +50,11 @@ interface CallOptions {
  * when the signal is aborted, and the code of the payload's own error.
  */
 export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
-  const { url, image, payload, signature, timeoutMs, signal, dispatcher, tracing } = options;
-  const { kept, onLog, onBegun, onDraining } = options;
+  const { url, image, payload, signal, tracing, onLog, onBegun, onDraining } = options;
   let handedOver = 0;
   let unreadable: SlipwayError | undefined;
   const body = async function* () {
+    handedOver = 0;
     try {
       for await (const chunk of payload.stream()) {
         handedOver += chunk.length;
@@ -65,25 +66,7 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
     }
   };
   try {
-    const response = await request(new URL('/build', url), {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-length': String(payload.length),
-        accept: 'application/x-ndjson',
-        'x-build-signature': signature,
-        'x-slipway-timeout-ms': String(timeoutMs),
-        ...(kept && { [buildIdHeader]: kept.buildId, [callSignatureHeader]: kept.signature }),
-        ...(options.needsIsolation && { [isolationHeader]: 'required' }),
-        ...traceHeaders(options.traceContext),
-      },
-      body: Readable.from(body(), { objectMode: false }),
-      signal,
-      dispatcher,
-      // The attempt has a time limit of its own; a build may be silent for long.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    const response = await post(options, () => Readable.from(body(), { objectMode: false }));
     return await tracing.span({ name: 'stream answer' }, async (span) => {
       span.set({ 'http.response.status_code': response.statusCode });
       const unfit = response.statusCode < 300 && unfitness(options, reportedIdentity(response.headers));
@@ -108,6 +91,33 @@ export async function callBuilder(options: CallOptions): Promise<BuildEnd> {
       cause: error,
     });
   }
+}
+
+async function post(options: CallOptions, body: () => Readable): Promise<Dispatcher.ResponseData> {
+  const { url, payload, signature, timeoutMs, kept, needsIsolation, traceContext, signal, dispatcher } =
+    options;
+  const sent = () => ({
+    headers: {
+      'content-type': 'application/octet-stream',
+      'content-length': String(payload.length),
+      accept: 'application/x-ndjson',
+      [signatureHeader]: signature,
+      'x-slipway-timeout-ms': String(timeoutMs),
+      ...(kept && { [buildIdHeader]: kept.buildId }),
+      ...(needsIsolation && { [isolationHeader]: 'required' }),
+      ...traceHeaders(traceContext),
+    },
+    body: body(),
+    signal,
+    dispatcher,
+    // The attempt has a time limit of its own; a build may be silent for long.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const [method, path] = ['POST', '/build'] as const;
+  if (!kept) return await request(new URL(path, url), { method, ...sent() });
+  const call = { method, path, buildId: kept.buildId, payloadSignature: signature };
+  return await signedRequest({ ...kept, url, call, options: sent });
 }
 
 /** Returns why a replica that has begun the build must not go on. */

@@ -1,19 +1,16 @@
-import type { Secret } from '@slipway/shared/config';
 import { buildPath } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
-import { type BuildCall, callSignatureHeader, signBuildCall } from '@slipway/shared/signing';
-import { type Dispatcher, request } from 'undici';
+import type { BuildCall } from '@slipway/shared/signing';
+import type { Dispatcher } from 'undici';
 import type { BuildEnd } from './answer.js';
 import { isNotHttp, readResponse, readText } from './response.js';
+import { type CallSigner, signedRequest } from './signed-request.js';
 
 /** Calls about a build that a replica keeps under its id. */
-interface KeptBuildOptions {
+interface KeptBuildOptions extends CallSigner {
   /** The replica's own address. */
   readonly url: string;
   readonly buildId: string;
-  readonly payloadSecret: Secret;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
   readonly dispatcher: Dispatcher;
 }
 
@@ -42,32 +39,25 @@ export interface OpenBuild {
 const answerTimeoutMs = 5_000;
 const cancelTimeoutMs = 2_000;
 
-/** Returns the headers of a call about a build. */
-export function signedCall(
-  { payloadSecret, now }: Pick<KeptBuildOptions, 'payloadSecret' | 'now'>,
-  call: BuildCall,
-): string {
-  return signBuildCall({ secret: payloadSecret, call, at: new Date(now()) });
-}
-
 /**
  * Opens the stream of a build (`GET /builds/{id}`). Returns undefined when the replica does not know the build. Throws `builder_unreachable` when the replica gives
  * no answer, or one that says nothing about the build.
  */
 export async function attachToBuild(options: AttachOptions): Promise<OpenBuild | undefined> {
-  const { url, buildId, from, signal, dispatcher } = options;
+  const { buildId, from, signal, dispatcher } = options;
   const path = buildPath(buildId, from);
   const call: BuildCall = { method: 'GET', path, buildId };
   const stop = new AbortController();
   const late = setTimeout(() => stop.abort(), answerTimeoutMs);
   try {
-    const response = await request(new URL(path, url), {
-      headers: { accept: 'application/x-ndjson', [callSignatureHeader]: signedCall(options, call) },
+    const sent = {
+      headers: { accept: 'application/x-ndjson' },
       signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
       dispatcher,
       headersTimeout: 0,
       bodyTimeout: 0,
-    });
+    };
+    const response = await signedRequest({ ...options, call, options: () => sent });
     if (response.statusCode === 200) return openBuild(response, options);
     const said = await readText(response.body);
     if (response.statusCode === 404) return undefined;
@@ -101,16 +91,11 @@ function openBuild(response: Dispatcher.ResponseData, { url, signal }: AttachOpt
 
 /** Stops a build (`DELETE /builds/{id}`). Returns whether the replica has answered that it is stopped, or that it does not know it. Never rejects. */
 export async function cancelBuild(options: KeptBuildOptions): Promise<boolean> {
-  const { url, buildId, dispatcher } = options;
-  const path = buildPath(buildId);
-  const call: BuildCall = { method: 'DELETE', path, buildId };
+  const { buildId, dispatcher } = options;
+  const call: BuildCall = { method: 'DELETE', path: buildPath(buildId), buildId };
+  const sent = { signal: AbortSignal.timeout(cancelTimeoutMs), dispatcher };
   try {
-    const { statusCode, body } = await request(new URL(path, url), {
-      method: 'DELETE',
-      headers: { [callSignatureHeader]: signedCall(options, call) },
-      signal: AbortSignal.timeout(cancelTimeoutMs),
-      dispatcher,
-    });
+    const { statusCode, body } = await signedRequest({ ...options, call, options: () => sent });
     await body.dump();
     return statusCode === 204 || statusCode === 404;
   } catch {

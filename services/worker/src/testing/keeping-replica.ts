@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { Secret } from '@slipway/shared/config';
 import { buildIdHeader } from '@slipway/shared/contracts';
+import { errorRow, SlipwayError } from '@slipway/shared/errors';
 import { callSignatureHeader, verifyBuildCall } from '@slipway/shared/signing';
 import { expect } from 'vitest';
 import { payloadSecret } from './start-worker.js';
@@ -71,8 +72,9 @@ export interface KeepingReplica {
   stop(): Promise<void>;
 }
 
-/** Starts a replica that keeps a build whose caller is gone. It ends no build itself. */
-export async function startKeepingReplica(): Promise<KeepingReplica> {
+/** Starts a replica that keeps a build whose caller is gone. It ends no build itself. Its clock is ahead by `aheadMs`. */
+export async function startKeepingReplica({ aheadMs = 0 } = {}): Promise<KeepingReplica> {
+  const now = () => new Date(Date.now() + aheadMs);
   const builds: DirectedBuild[] = [];
   let known = new Map<string, DirectedBuild>();
   let most = 0;
@@ -81,12 +83,12 @@ export async function startKeepingReplica(): Promise<KeepingReplica> {
       secrets: [new Secret(payloadSecret)],
       call: { method: req.method as 'GET', path: req.url ?? '', buildId, payloadSignature },
       header: req.headers[callSignatureHeader] as string | undefined,
-      at: new Date(),
+      at: now(),
     });
   const begin = async (req: IncomingMessage, res: ServerResponse) => {
     const id = String(req.headers[buildIdHeader] ?? '');
-    for await (const _chunk of req);
     check(req, id, String(req.headers['x-build-signature']));
+    for await (const _chunk of req);
     if (known.has(id)) return res.writeHead(409).end(JSON.stringify({ code: 'build_exists' }));
     const build = new DirectedBuild(id);
     builds.push(build);
@@ -95,11 +97,12 @@ export async function startKeepingReplica(): Promise<KeepingReplica> {
     build.attach(res, 0);
     return res;
   };
-  const server = createServer((req, res) => {
+  const answer = async (req: IncomingMessage, res: ServerResponse) => {
+    res.setHeader('date', now().toUTCString());
     res.setHeader('x-slipway-features', 'build-options, attachable-builds');
     res.setHeader('x-slipway-engine', 'buildkit');
     if (req.url === '/healthz' || req.url === '/ready') return void res.writeHead(200).end('{}');
-    if (req.url === '/build') return void begin(req, res).catch(() => res.destroy());
+    if (req.url === '/build') return void (await begin(req, res));
     const [, id = '', from = '0'] = /^\/builds\/([^?]+)(?:\?from=(\d+))?$/.exec(req.url ?? '') ?? [];
     if (id === '') return void res.writeHead(404).end();
     check(req, id);
@@ -109,6 +112,16 @@ export async function startKeepingReplica(): Promise<KeepingReplica> {
     build.canceled++;
     build.end({ status: 'failed', code: 'canceled', error: 'The build was stopped.' });
     return void res.writeHead(204).end();
+  };
+  const server = createServer((req, res) => {
+    answer(req, res).catch((error: unknown) => {
+      if (!(error instanceof SlipwayError)) return void res.destroy();
+      // A refusal comes before the payload.
+      res.setHeader('connection', 'close');
+      return void res
+        .writeHead(errorRow(error.code).status)
+        .end(JSON.stringify({ status: 'failed', code: error.code }));
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
