@@ -99,19 +99,12 @@ describe('a build whose replica keeps it', () => {
     expect(replica.most()).toBe(1);
   });
 
-  it('is continued by another worker when its own loses its lock, and the first one records nothing', async () => {
+  it.each([
+    ['another worker', 1],
+    ['the same worker', 0],
+  ])('is continued by %s after its worker lost its lock, and recorded once', async (_by, others) => {
     const { id, build } = await building();
-    await startWorker();
-    await die({ id });
-    await expect
-      .poll(async () => (await installation.job(id)).attempts[0]?.takeovers, { timeout: 20_000 })
-      .toBe(1);
-    await expect.poll(() => build.readers.size).toBe(1);
-    await endsWell(id, build, 1);
-  });
-
-  it('is continued by the worker itself that lost its lock', async () => {
-    const { id, build } = await building();
+    for (let other = 0; other < others; other++) await startWorker();
     await die({ id });
     await expect
       .poll(async () => (await installation.job(id)).attempts[0]?.takeovers, { timeout: 20_000 })

@@ -3,8 +3,8 @@ import { imageOf, submitOne } from '../load.js';
 import type { Scenario } from '../scenario.js';
 import { holderOf, runningJob, timesBegun, waitFor } from '../waiting.js';
 
-/** A lock of 15 s, a check every 5 s for jobs whose lock has run out, and a second to find the build. */
-const limitMs = 21_000;
+/** A lock of 15 s, a check every 4 s for jobs whose lock has run out, and a second to find the build. */
+const limitMs = 20_000;
 
 export const r2: Scenario = {
   name: 'R2',

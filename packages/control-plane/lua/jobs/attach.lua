@@ -5,7 +5,7 @@
 -- Outcome: {'ok', worker before, record, the values that the record lists}, {'wait'} when the worker has no room for a suspect or the record is of a newer schema, {'stale'}
 -- when the attempt does not have this build or too many workers have died over it, {'terminal', state}, or {'missing'}.
 --
--- A worker that received SIGTERM did not die, and neither did one that handed the build over. A worker that dies over a build that goes on has not lost it, so the job is
+-- A worker that received SIGTERM, or has handed the build over, did not die. A worker that dies over a build that goes on has not lost it, so the job is
 -- not blamed. But a build may be what kills its workers: after some deaths over one build, and after the first death over the build of a suspect, no worker attaches any
 -- more. The next attempt then counts the last death (blame.lua).
 verify(job)

@@ -74,7 +74,7 @@ export interface BuilderResult {
   readonly log?: readonly string[];
   /**
    * Only of a build with an id. Beside `log`: the number of its first line, counted from 0 over the build. In the result: the count
-   * of all lines. A number above the one that a reader expects shows that lines in between were dropped.
+   * of all lines. A number above what a reader expects shows that lines in between were dropped.
    */
   readonly line?: number;
   readonly image?: string;

@@ -145,7 +145,7 @@ export class AttachableBuild implements Answer {
     this.#fetched.open();
   }
 
-  /** Stops the build. Resolves when it is over; at once for one that is. */
+  /** Stops the build. Resolves when the build is over, at once if it is over already. */
   async cancel(): Promise<void> {
     this.#abort(new SlipwayError('canceled', 'The build was canceled.'));
     await this.#over.opened;

@@ -75,7 +75,7 @@ export class AttachableBuilds {
     return build;
   }
 
-  /** Resolves when clients have read all results, as far as any is expected to. */
+  /** Resolves when clients have read all results, or no client is expected any more. */
   async fetched(): Promise<void> {
     await Promise.all([...this.#ended.values()].map(({ build }) => build.fetched));
   }

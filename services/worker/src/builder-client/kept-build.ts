@@ -41,7 +41,7 @@ const cancelTimeoutMs = 2_000;
 
 /**
  * Opens the stream of a build (`GET /builds/{id}`). Returns undefined when the replica does not know the build. Throws `builder_unreachable` when the replica gives
- * no answer, or one that says nothing about the build.
+ * no answer, or an answer that says nothing about the build.
  */
 export async function attachToBuild(options: AttachOptions): Promise<OpenBuild | undefined> {
   const { buildId, from, signal, dispatcher } = options;

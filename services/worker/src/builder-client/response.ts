@@ -39,7 +39,7 @@ export async function readResponse({ response, ...reading }: ReadOptions): Promi
   throw refusal(status, code, detail);
 }
 
-/** After its last line an answer ends, and the connection serves the next build; one that does not end is broken off. */
+/** An answer ends after its last line, and its connection serves the next build. The connection of an answer that does not end is closed. */
 function readOn(body: Readable): void {
   if (body.closed) return;
   const tooLong = setTimeout(() => body.destroy(), readOnMs);

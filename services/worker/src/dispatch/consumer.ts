@@ -31,7 +31,7 @@ export function queueConfig(fields: Fields): QueueConfig {
     }),
     stalledIntervalMs: fields.int('STALLED_INTERVAL_MS', {
       doc: 'How often a worker looks for lost jobs',
-      default: 5_000,
+      default: 4_000,
       min: 500,
     }),
   };

@@ -38,7 +38,7 @@ describe('the replicas that come first for a build', () => {
     expect(preferences.of(build({ home: urlOf('a') })).home).toBeUndefined();
   });
 
-  it('know the replicas of other workers and those that end, until the replicas change', () => {
+  it('know the replicas of other workers and the replicas that end, until the replicas change', () => {
     let replicas = [replica('a'), replica('b', { isLeaving: true }), replica('c', { pool: 'arm' })];
     const preferences = new Preferences({ replicas: () => replicas });
     expect([...preferences.others('default')]).toEqual([urlOf('b')]);

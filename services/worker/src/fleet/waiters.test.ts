@@ -77,7 +77,7 @@ describe('the builds that wait for a slot', () => {
     expect([ids(takers()), waiters.asksFor(slot)]).toEqual([['a'], false]);
     const due = waiters.takeDue();
     expect([ids(takers()), waiters.asksFor(slot)]).toEqual([['b'], true]);
-    // One that becomes due again meanwhile is asked for after that call.
+    // A build that becomes due again meanwhile is asked for after that call.
     waiters.makeDue(due);
     expect(waiters.takeDue()).toEqual([]);
     waiters.noteAsked(due, [], 10);
