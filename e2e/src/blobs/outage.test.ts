@@ -86,8 +86,7 @@ test('S3 killed during a build: the build counts, other jobs wait, requests are 
   const { Uploads = [] } = await client.listMultipartUploads({ Bucket: s3.bucket });
   client.destroy();
   expect(Uploads).toEqual([]);
-  // Two sources and three logs: the refused upload left nothing.
-  expect(Contents.map(({ Key = '' }) => Key.split('/')[1]).toSorted()).toEqual([
-    ...['logs', 'logs', 'logs', 'sources', 'sources', 'sources', 'sources'],
-  ]);
+  // Two sources and three logs: the refused upload left nothing. Workers may also have stored the time of Redis.
+  const kinds = Contents.map(({ Key = '' }) => Key.split('/')[1]).filter((kind) => kind !== 'redis');
+  expect(kinds.toSorted()).toEqual([...['logs', 'logs', 'logs', 'sources', 'sources', 'sources', 'sources']]);
 });
