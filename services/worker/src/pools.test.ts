@@ -91,7 +91,7 @@ describe('a worker with a pool that has no replica', () => {
       await installation.submit({ image: 'r.example/b:1', pool: 'arm', target: 'app' }),
       await installation.submit({ image: 'r.example/c:1', pool: 'arm' }),
     ];
-    // A worker takes two jobs, and gives them back after some time.
+    // The worker takes a job now and then, and gives it back.
     await expect
       .poll(() => installation.redis.zcard(`${installation.keys.bullPrefix}:builds-arm:delayed`))
       .toBeGreaterThan(0);

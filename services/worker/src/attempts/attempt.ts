@@ -135,8 +135,7 @@ export class Attempts {
   async #withAdmitted({ record: admitted, home }: ReadyJob, takesSuspects: boolean): Promise<AttemptResult> {
     const { store, placement, workerName, stopping, tracing } = this.#deps;
     // A source is not read for a pool that has no replica. Joining parts needs none.
-    if (!admitted.parts && !(await placement.hasReplica(admitted.pool, slotWaitMs, stopping)))
-      return this.#comeBack();
+    if (!admitted.parts && !(await placement.hasReplica(admitted.pool, 0, stopping))) return this.#comeBack();
     const phases = new Phases(tracing);
     let prepared: Prepared | undefined;
     try {

@@ -100,6 +100,7 @@ export function createBuilds(options: BuildsOptions): Builds {
           concurrency,
           pool,
         },
+        hasReplica: (waitMs, signal) => fleet.placement.hasReplica(pool, waitMs, signal),
         async handle(jobId) {
           // The lock of a job that waits here is renewed.
           if (!(await timeMarks.allowed(stopping.signal))) return 0;

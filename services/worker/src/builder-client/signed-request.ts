@@ -2,7 +2,7 @@ import type { Secret } from '@slipway/shared/config';
 import { type BuildCall, callSignatureHeader, isCallTimely, signBuildCall } from '@slipway/shared/signing';
 import { type Dispatcher, request } from 'undici';
 
-/** What signs the calls about builds with an id. */
+/** A signer of calls about builds with an id. */
 export interface CallSigner {
   readonly payloadSecret: Secret;
   /** Milliseconds since the epoch. */

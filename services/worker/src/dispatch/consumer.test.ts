@@ -21,6 +21,7 @@ interface Options {
   readonly concurrency?: number;
   readonly responsive?: () => Promise<void>;
   readonly lookEveryMs?: number;
+  readonly hasReplica?: (waitMs: number) => Promise<boolean>;
   readonly handle: (id: string) => Promise<number | undefined>;
 }
 
@@ -29,13 +30,14 @@ function consumer({
   concurrency = 100,
   responsive = async () => undefined,
   lookEveryMs = 1_000,
+  hasReplica = async () => true,
   handle,
 }: Options) {
   const keys = redisKeys(`consumer-${randomUUID()}`);
   const redis = connectRedis({ url: inject('redisUrl'), name: 'test', logger, cleanups, mode: 'patient' });
   const builds = createBuildQueues({ redis, keys });
   const made = new Consumer({
-    ...{ pool: 'default', redis, keys, logger, concurrency, lookEveryMs, handle },
+    ...{ pool: 'default', redis, keys, logger, concurrency, lookEveryMs, hasReplica, handle },
     now: Date.now,
     eventLoop: { responsive },
     renewal: { started: async () => undefined, holdLock: () => () => undefined },
@@ -123,6 +125,32 @@ describe('the consumer of a pool', () => {
     await made.add(all);
     made.start();
     await expect.poll(() => handled).toBe(20);
+  });
+
+  it('takes one job at a time without a replica, and leaves others to workers that have one', async () => {
+    const waits: (() => void)[] = [];
+    const handled: string[] = [];
+    const made = consumer({
+      lookEveryMs: 50,
+      async hasReplica(waitMs) {
+        if (waitMs > 0) await new Promise<void>((resolve) => waits.push(resolve));
+        return false;
+      },
+      async handle(id) {
+        handled.push(id);
+        return 600_000;
+      },
+    });
+    await made.add(ids(3));
+    made.start();
+    for (let turn = 1; turn <= 3; turn++) {
+      await expect.poll(() => waits.length).toBe(1);
+      expect(handled).toHaveLength(turn - 1);
+      waits.shift()?.();
+      await expect.poll(() => handled.length).toBe(turn);
+    }
+    await expect.poll(() => waits.length).toBe(1);
+    waits.shift()?.();
   });
 
   it('takes no job while the event loop lags', async () => {

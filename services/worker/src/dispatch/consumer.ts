@@ -44,6 +44,8 @@ interface ConsumerOptions extends QueueConfig {
   /** Redis' time in milliseconds. */
   readonly now: () => number;
   readonly eventLoop: Pick<EventLoop, 'responsive'>;
+  /** Waits up to `waitMs` until this worker knows a replica of the pool. Returns whether it knows one. */
+  readonly hasReplica: (waitMs: number, signal: AbortSignal) => Promise<boolean>;
   readonly renewal: Pick<Renewal, 'started' | 'holdLock'>;
   readonly logger: Logger;
   /**
@@ -58,6 +60,11 @@ interface ConsumerOptions extends QueueConfig {
 
 /** Milliseconds between two tries to take a job while Redis refuses that. */
 const retryMs = 1_000;
+/**
+ * Milliseconds between two jobs that a worker takes for a pool of which it knows no replica. It can only give them back, and would take the places of
+ * workers that know one. It takes some, so that jobs that have waited too long end.
+ */
+const withoutReplicaMs = 4_000;
 /** Milliseconds in which a request for a job ends that is not waiting for one. */
 const takeMs = 200;
 
@@ -125,10 +132,11 @@ export class Consumer implements Component {
   }
 
   async #take(worker: Worker, signal: AbortSignal): Promise<void> {
-    const { eventLoop, renewal } = this.#options;
+    const { eventLoop, renewal, hasReplica } = this.#options;
     await renewal.started(signal);
     while (!signal.aborted) {
       await eventLoop.responsive(signal);
+      await hasReplica(withoutReplicaMs, signal);
       while (this.#isFull && !signal.aborted) await this.#room();
       if (signal.aborted) break;
       const ended = this.#ended;
@@ -170,7 +178,9 @@ export class Consumer implements Component {
 
   /** Takes a job for the place that an ended job had in the fleet, while the other request waits: Redis does not wake it for that. */
   async #takeNext(worker: Worker, signal: AbortSignal): Promise<void> {
-    await this.#options.eventLoop.responsive(signal);
+    const { eventLoop, hasReplica } = this.#options;
+    await eventLoop.responsive(signal);
+    if (!(await hasReplica(0, signal))) return;
     if (this.#isWaiting && !this.#isFull && !signal.aborted)
       await this.#request(worker, signal, { block: false });
   }
