@@ -349,7 +349,11 @@ describe('a worker', () => {
 
   it('fails the job with the part that fails, and stops the other', async () => {
     const open = held();
-    replicas[0]?.next(stream({ status: 'failed', error: 'exit code: 1' }));
+    // A part that fails before the other has begun would stop that one where it waits.
+    replicas[0]?.next(async (call) => {
+      await open.begun;
+      await stream({ status: 'failed', error: 'exit code: 1' })(call);
+    });
     replicas[1]?.next(open.behaviour);
     await installation.startWorker(builders());
     const id = await submit('joined/b');
