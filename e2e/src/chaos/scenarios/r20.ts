@@ -1,12 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readStats } from '@slipway/simulator';
+import { canUse } from '../../engines.js';
 import { type Arena, inArena } from '../arena.js';
+import { realStops } from '../engines/stopped-workers.js';
 import { submitLoad, wishes } from '../load.js';
 import type { Scenario } from '../scenario.js';
+import { stopWorkers } from '../stops.js';
 
 /** The log of a build of a simulated replica. */
 const logPattern = /^v: \S+ \[1\/2\] FROM scratch \S+\nv: \S+ \[2\/2\] COPY \. \/ \S+\n$/;
 const atOnce = 20;
+/** Builds on real BuildKit. */
+const realBuilds = 60;
+const quickBuilds = 12;
 
 export const r20: Scenario = {
   name: 'R20',
@@ -27,7 +32,14 @@ export const r20: Scenario = {
           wishes: wishes(chaos.jobs).map((wish) => ({ ...wish, expected: 'succeeded' })),
           perSecond: 25,
         });
-        const stops = await stopWhile(arena, load);
+        let submitted = false;
+        void load.finally(() => {
+          submitted = true;
+        });
+        const open = () => arena.ledger.open().length;
+        const goesOn = () => !submitted || open() > chaos.jobs / 10;
+        const { random, note } = arena;
+        const stops = await stopWorkers({ workers: arena.fleet.workers, random, note, open, goesOn });
         await load;
         await arena.ledger.settle(60_000);
         const stats = await Promise.all(arena.fleet.replicas.map(({ url }) => readStats(url)));
@@ -44,40 +56,30 @@ export const r20: Scenario = {
         };
       },
     );
+    const { built_twice: twice = 0, log_gaps: gaps = 0, quarantined = 0, wrong = 0 } = outcome.faults;
+    const figures = { built_twice: twice, log_gaps: gaps };
+    if (!canUse('buildkit')) return { ...outcome, figures };
+    const real = await realStops(chaos, { builds: chaos.quick ? quickBuilds : realBuilds });
+    const both = { built_twice: twice + real.builtTwice, log_gaps: gaps + real.logGaps };
     return {
-      ...outcome,
-      figures: { built_twice: outcome.faults.built_twice ?? 0, log_gaps: outcome.faults.log_gaps ?? 0 },
+      lost: outcome.lost + real.lost,
+      duplicated: outcome.duplicated + real.duplicated,
+      conflicting: outcome.conflicting + real.conflicting,
+      undelivered: outcome.undelivered + real.undelivered,
+      faults: {
+        ...outcome.faults,
+        ...both,
+        quarantined: quarantined + real.quarantined,
+        wrong: wrong + real.wrong,
+      },
+      figures: both,
+      facts: {
+        ...outcome.facts,
+        ...Object.fromEntries(Object.entries(real.facts).map(([name, count]) => [`real_${name}`, count])),
+      },
     };
   },
 };
-
-/** Stops workers until all jobs are submitted and most have ended. Returns how many of each kind. */
-async function stopWhile({ chaos, fleet, ledger, random, note }: Arena, load: Promise<void>) {
-  let submitted = false;
-  void load.finally(() => {
-    submitted = true;
-  });
-  const restarts: Promise<void>[] = [];
-  const stops = { kills: 0, drains: 0 };
-  while (!submitted || ledger.open().length > chaos.jobs / 10) {
-    await sleep(2_000 + random() * 3_000);
-    const victim = fleet.workers[Math.floor(random() * fleet.workers.length)];
-    const isKill = random() < 0.5;
-    const awayMs = 100 + random() * 900;
-    if (!victim?.running) continue;
-    note(`${isKill ? 'kill -9' : 'SIGTERM'} ${victim.name}; ${ledger.open().length} jobs are open`);
-    victim.kill(isKill ? 'SIGKILL' : 'SIGTERM');
-    stops[isKill ? 'kills' : 'drains']++;
-    restarts.push(
-      victim.ended().then(async () => {
-        await sleep(awayMs);
-        await victim.start();
-      }),
-    );
-  }
-  await Promise.all(restarts);
-  return stops;
-}
 
 /** Returns how many logs are not whole, how often a worker continued a build, and how many attempts ended with their worker: before a replica had the payload. */
 async function readJobs({ ledger, fleet, note }: Arena) {
