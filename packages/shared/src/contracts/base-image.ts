@@ -1,4 +1,32 @@
+import { z } from 'zod';
 import { type ImageReference, parseImageReference } from './image-reference.js';
+
+const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+/** A base image as a build used it. */
+export const baseSchema = z
+  .object({
+    reference: z
+      .string()
+      .max(1_024)
+      .describe(
+        'The image in canonical spelling, as the Dockerfile names it: `docker.io/library/node:22-alpine`',
+      ),
+    digest: digestSchema
+      .optional()
+      .describe(
+        'The digest that the reference had for the build: of the index if the image is one, else of the manifest. Absent if no builder told it',
+      ),
+    platform_digest: digestSchema
+      .optional()
+      .describe("The digest of the manifest for the build's platform, if the builder told it (buildah)"),
+  })
+  .meta({ id: 'Base' });
+export type Base = z.infer<typeof baseSchema>;
+
+/** Limits of the base images of a build, in a builder's result and in a record. The bytes are those of their JSON. */
+export const maxBases = 256;
+export const maxBasesBytes = 32 * 1024;
 
 const hub = 'docker.io';
 const official = 'library/';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Base } from './base-image.js';
 import { parseImageReference } from './image-reference.js';
 
 /** Names and schemas of the Function Builder API (protocol.md). */
@@ -84,6 +85,11 @@ export interface BuilderResult {
   readonly code?: string;
   /** `sha256:…` of the pushed manifest. Other builders do not send it. */
   readonly digest?: string;
+  /**
+   * The base images that a successful build used, each with the digest that its reference had. A reference may occur twice, with two
+   * digests. At most `maxBasesBytes` as JSON; more are left out. Other builders do not send it.
+   */
+  readonly bases?: readonly Base[];
   /** Duration in seconds. */
   readonly duration?: number;
   /** True in a line of a stream: the builder takes no more builds, and finishes this one. Other builders do not send it. */

@@ -1,4 +1,12 @@
-export { baseImageFits, canonicalImage, familiarImage } from './base-image.js';
+export {
+  type Base,
+  baseImageFits,
+  baseSchema,
+  canonicalImage,
+  familiarImage,
+  maxBases,
+  maxBasesBytes,
+} from './base-image.js';
 export {
   type Batch,
   type BatchJobEvent,

@@ -61,7 +61,7 @@ export async function runBuild(options: RunOptions): Promise<RunResult> {
       options: build.config.options,
       attestations: { sbom, provenance },
     };
-    const { digest } = await engine.build(request, {
+    const { digest, bases } = await engine.build(request, {
       signal,
       onLog: (line) => onLog(opened.mask(line)),
       stage: (name, work) =>
@@ -74,8 +74,9 @@ export async function runBuild(options: RunOptions): Promise<RunResult> {
           },
         ),
     });
-    const result = { status: 'success', image, ...(digest && { digest }), duration: duration() } as const;
-    return { result, error: undefined };
+    const used = bases.length > 0 && { bases };
+    const result = { status: 'success', image, ...(digest && { digest }), ...used } as const;
+    return { result: { ...result, duration: duration() }, error: undefined };
   } catch (cause) {
     const error = secrets ? secrets.maskError(cause) : cause;
     const { code, detail } = toProblem(error);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AnyImageRegistry, startAnyImageRegistry } from '../testing/any-image-registry.js';
 import { build, buildRequest, busyboxBase } from '../testing/build-request.js';
 import { type EngineName, engineNames, isTested, type OpenedEngine, openEngine } from '../testing/engines.js';
+import { pushIndex } from '../testing/registry-content.js';
 import { ownPlatform } from './platform.js';
 
 interface Options {
@@ -54,6 +55,7 @@ describe.each(engineNames)('%s', (name) => {
     let real: Awaited<ReturnType<typeof startRegistry>>;
     let registry: AnyImageRegistry;
     let opened: OpenedEngine;
+    let baseDigest: string;
     beforeAll(async () => {
       folder = await temporaryFolder();
       real = await startRegistry({ dir: join(folder.path, 'registry') });
@@ -64,7 +66,7 @@ describe.each(engineNames)('%s', (name) => {
         ...{ folder: folder.path, registry: real.host, files: { Dockerfile: busyboxBase } },
         image: `${real.host}/base:1`,
       });
-      await build(opened.engine, base);
+      baseDigest = (await build(opened.engine, base)).digest ?? '';
     });
     afterAll(async () => {
       await opened?.close();
@@ -81,11 +83,42 @@ describe.each(engineNames)('%s', (name) => {
       const where = { folder: folder.path, registry: registry.host };
       const request = await buildRequest({ ...where, files, push: false, buildArgs });
       registry.asked();
-      await build(opened.engine, { ...request, options: { ...request.options, target } });
+      const { bases } = await build(opened.engine, { ...request, options: { ...request.options, target } });
       expect(registry.asked()).toEqual(images);
       const found = baseImages({ dockerfile, buildArgs, platforms: [ownPlatform], target });
       expect(found.map((image) => image.replace(`${registry.host}/`, '')).sort()).toEqual(images);
+      const used = bases.map(({ reference, digest }) => [reference.replace(`${registry.host}/`, ''), digest]);
+      expect(used.toSorted()).toEqual(images.map((image) => [image, baseDigest]));
     }
+
+    test('reports the digest of the index that a reference had, also of a copied and a pinned image', async () => {
+      const where = { folder: folder.path, registry: real.host };
+      const make = async (image: string) => {
+        const files = { Dockerfile: `FROM ${real.host}/base:1\nRUN echo ${image} >/made-${image}\n` };
+        const given = { ...where, files, image: `${real.host}/${image}:1` };
+        return (await build(opened.engine, await buildRequest(given))).digest;
+      };
+      const [tool, part] = [await make('tool'), await make('part')];
+      const dockerfile = [
+        `FROM ${real.host}/part:index AS make`,
+        'RUN echo made >/made',
+        `FROM ${real.host}/tool@${tool}`,
+        'COPY --from=make /made /made',
+        `COPY --from=${real.host}/tool:1 /made-tool /copied`,
+      ].join('\n');
+      // Only the index differs: its manifest is known to the engine.
+      for (const note of ['first', 'second']) {
+        const index = await pushIndex({ host: real.host, name: 'part', from: '1', to: 'index', note });
+        const { bases } = await build(
+          opened.engine,
+          await buildRequest({ ...where, files: { Dockerfile: dockerfile } }),
+        );
+        const reported = new Map(bases.map(({ reference, ...digests }) => [reference, digests]));
+        expect(reported.get(`${real.host}/part:index`)?.digest).toBe(index);
+        expect(reported.get(`${real.host}/tool:1`)?.digest).toBe(tool);
+        if (name === 'buildah') expect(reported.get(`${real.host}/part:index`)?.platform_digest).toBe(part);
+      }
+    });
 
     test.each<[what: string, dockerfile: string, images: string[], options?: Options]>([
       ['FROM', 'FROM R/a:1\nRUN true', ['a:1']],

@@ -1,5 +1,5 @@
 import type { Fields } from '@slipway/shared/config';
-import type { EngineName, ReportedEngine } from '@slipway/shared/contracts';
+import type { Base, EngineName, ReportedEngine } from '@slipway/shared/contracts';
 import type { BuildOptions } from '@slipway/shared/function-builder';
 import type { Logger } from '@slipway/shared/logger';
 import type { SecretBytes } from '@slipway/shared/sealing';
@@ -45,6 +45,8 @@ export interface BuildRun {
 export interface BuildOutcome {
   /** `sha256:…` of the pushed manifest, as the registry knows it; undefined when nothing was pushed. */
   readonly digest: string | undefined;
+  /** The base images that the build used, as `bases` of `BuilderResult`. */
+  readonly bases: readonly Base[];
 }
 
 /**

@@ -13,16 +13,17 @@ import {
 describe('the answer', () => {
   test('is one object at the end', async () => {
     const { url, engine, workDir } = await startScripted();
+    const bases = [{ reference: 'r.io/base:1', digest }];
     engine.onBuild = (build) => {
       build.run.onLog('v: one');
       build.run.onLog('l: two');
-      build.succeed({ digest });
+      build.succeed({ digest, bases });
     };
     const response = await postBuild({ url, body });
     expect(response.status).toBe(200);
     const result = await resultOf(response);
     expect(result).toEqual({
-      ...{ status: 'success', image: 'r.io/a:1', digest, log: ['v: one', 'l: two'] },
+      ...{ status: 'success', image: 'r.io/a:1', digest, bases, log: ['v: one', 'l: two'] },
       duration: expect.any(Number),
     });
     expect(engine.builds[0]?.request).toMatchObject({

@@ -71,15 +71,15 @@ export async function buildRequest({
   };
 }
 
-/** Builds, and returns the digest and the log. */
+/** Builds, and returns the digest, the base images and the log. */
 export async function build(
   engine: BuildEngine,
   request: BuildRequest,
   signal = new AbortController().signal,
 ) {
   const log: string[] = [];
-  const { digest } = await engine.build(request, { signal, onLog: (line) => log.push(line) });
-  return { digest, log };
+  const { digest, bases } = await engine.build(request, { signal, onLog: (line) => log.push(line) });
+  return { digest, bases, log };
 }
 
 /** Returns the error and the log of a build that must fail. */

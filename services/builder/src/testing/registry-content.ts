@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib';
+import { ownPlatform } from '../engines/platform.js';
 
 interface Manifest {
   readonly config?: { readonly digest: string };
@@ -69,4 +70,33 @@ export async function objectsOf(image: string): Promise<RegistryObject[]> {
   };
   await manifest(tag);
   return objects;
+}
+
+/** Pushes an index with one manifest, that of another tag, for this machine's platform. Returns its digest. */
+export async function pushIndex(image: {
+  readonly host: string;
+  readonly name: string;
+  /** The tag of the manifest. */
+  readonly from: string;
+  /** The tag of the index. */
+  readonly to: string;
+  /** An annotation of the index. */
+  readonly note: string;
+}): Promise<string> {
+  const { host, name, from, to, note } = image;
+  const url = `http://${host}/v2/${name}/manifests`;
+  const answer = await fetch(`${url}/${from}`, { headers: { Accept: accept } });
+  const content = Buffer.from(await answer.arrayBuffer());
+  const [os, architecture] = ownPlatform.split('/');
+  const mediaType = 'application/vnd.oci.image.index.v1+json';
+  const manifest = {
+    mediaType: answer.headers.get('content-type'),
+    digest: answer.headers.get('docker-content-digest'),
+    size: content.length,
+    platform: { os, architecture },
+  };
+  const body = JSON.stringify({ schemaVersion: 2, mediaType, manifests: [manifest], annotations: { note } });
+  const pushed = await fetch(`${url}/${to}`, { method: 'PUT', headers: { 'Content-Type': mediaType }, body });
+  if (!pushed.ok) throw new Error(`the registry answered ${pushed.status}: ${await pushed.text()}`);
+  return pushed.headers.get('docker-content-digest') ?? '';
 }

@@ -3,7 +3,7 @@ import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun } from '../engin
 export interface ScriptedBuild {
   readonly request: BuildRequest;
   readonly run: BuildRun;
-  succeed(outcome?: BuildOutcome): void;
+  succeed(outcome?: Partial<BuildOutcome>): void;
   fail(error: unknown): void;
 }
 
@@ -35,7 +35,7 @@ export class ScriptedEngine implements BuildEngine {
       const build: ScriptedBuild = {
         request,
         run,
-        succeed: (outcome = { digest: undefined }) => resolve(outcome),
+        succeed: (outcome) => resolve({ digest: undefined, bases: [], ...outcome }),
         fail: reject,
       };
       run.signal.addEventListener('abort', () => reject(run.signal.reason));

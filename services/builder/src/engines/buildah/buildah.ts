@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSetting } from '@slipway/shared/config';
-import { argumentRule } from '@slipway/shared/contracts';
+import { argumentRule, type Base } from '@slipway/shared/contracts';
+import { baseImages as neededImages } from '@slipway/shared/dockerfile';
 import { SlipwayError } from '@slipway/shared/errors';
 import { makeFolder } from '@slipway/shared/folders';
 import { runChild } from '@slipway/shared/processes';
@@ -11,7 +12,7 @@ import type { BuildEngine, BuildOutcome, BuildRequest, BuildRun, EngineContext }
 import { registryOf } from '../insecure.js';
 import { statusLine } from '../log-lines.js';
 import { foreignPlatforms, ownPlatform } from '../platform.js';
-import { inheritedFrom } from './base-images.js';
+import { inheritedFrom, usedBases } from './base-images.js';
 import {
   buildArguments,
   fixedArguments,
@@ -54,6 +55,7 @@ export class BuildahEngine implements BuildEngine {
   /** Steps of builds at the same time can look into each other, so one that has secrets runs alone. */
   readonly #steps = new SharedExclusiveLock();
   #containersFolder: string | undefined;
+  #imagesFolder = '';
   #version: string | undefined;
   #policy = '';
 
@@ -93,6 +95,7 @@ export class BuildahEngine implements BuildEngine {
     ]);
     const [root = '', driver = ''] = store.split('\n');
     this.#containersFolder = join(root, `${driver}-containers`);
+    this.#imagesFolder = join(root, `${driver}-images`);
     await this.#removeContainers((build) => !isRunning(build));
   }
 
@@ -179,7 +182,8 @@ export class BuildahEngine implements BuildEngine {
                 )
               : this.#program.step(build),
         });
-        return { digest: undefined };
+        const bases = await this.#basesOf({ request, signal, dockerfile });
+        return { digest: undefined, bases };
       });
       if (!request.push) return built;
       const image = await this.#ociImage({
@@ -195,7 +199,7 @@ export class BuildahEngine implements BuildEngine {
           const args = ['push', ...this.#tlsOptions(), `--digestfile=${digestFile}`, ...target];
           await this.#program.step({ ...step, stage: 'push', args });
         }
-        return { digest: (await readFile(digestFile, 'utf8')).trim() };
+        return { ...built, digest: (await readFile(digestFile, 'utf8')).trim() };
       });
     } finally {
       await this.#removeContainers((build) => build === request.id);
@@ -234,6 +238,16 @@ export class BuildahEngine implements BuildEngine {
     // buildah sets proxies in each step but leaves them out of what it finds a layer by.
     const hasProxy = Object.keys(buildArgs).some((name) => argumentRule(name) === 'proxy');
     return { mayCache: triggers?.length === 0 && !hasProxy && !hasMounts };
+  }
+
+  #basesOf({ request, signal, dockerfile }: PlanOptions): Promise<Base[]> {
+    const { buildArgs, options } = request;
+    const where = { platforms: [ownPlatform], target: options.target };
+    return usedBases({
+      references: neededImages({ dockerfile, buildArgs, ...where }),
+      imagesFolder: this.#imagesFolder,
+      run: (args) => this.#program.capture({ args, signal, env: this.#environmentOf(request) }),
+    });
   }
 
   /** The allowlist, and the registries of the images if the list allows them under another name. */

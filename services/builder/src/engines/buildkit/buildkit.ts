@@ -129,12 +129,12 @@ export class BuildkitEngine implements BuildEngine {
         ...buildSecrets(request.secrets),
         ...registryCredentials({ dockerConfig, env: { ...helperEnv, ...env }, killGraceMs, signal }),
       };
-      const digest = await solve({
+      const { digest, bases } = await solve({
         ...{ connection, handlers, signal, onLog },
         asked: solveRequestOf({ request, isInsecure, sbomScanner }),
         isForeign: foreignPlatforms(request.platforms).length > 0,
       });
-      return { digest: request.push ? digest() : undefined };
+      return { digest: request.push ? digest() : undefined, bases: bases() };
     } finally {
       connection.close();
     }

@@ -1,3 +1,5 @@
+import type { Base } from '@slipway/shared/contracts';
+import { BaseList, baseOfStep } from '@slipway/shared/function-builder';
 import type { LineSplitter } from '@slipway/shared/processes';
 import { textLines } from '../failure-text.js';
 import { outputLine, statusLine, stepLine } from '../log-lines.js';
@@ -11,6 +13,7 @@ export class BuildkitProgress {
   readonly #completed = new Map<string, number>();
   readonly #outputs = new Map<string, { lines: LineSplitter; time: Date }>();
 
+  readonly #bases = new BaseList();
   #isPushing = false;
   #stepError: string | undefined;
 
@@ -25,6 +28,14 @@ export class BuildkitProgress {
     this.#onOutput = onOutput;
   }
 
+  /**
+   * The base images of the steps so far. BuildKit names the digest of the index, or of the manifest if the image has no index, and not the
+   * digest of the platform's manifest in an index.
+   */
+  get bases(): readonly Base[] {
+    return this.#bases.values();
+  }
+
   /** The error of a failed step, in the words of BuildKit. */
   get stepError(): string | undefined {
     return this.#stepError;
@@ -32,7 +43,11 @@ export class BuildkitProgress {
 
   take({ vertexes, statuses, logs, warnings }: SolveStatus): void {
     // A step's end may come in the same message as its last output, which belongs before it.
-    for (const vertex of vertexes) this.#start(vertex);
+    for (const vertex of vertexes) {
+      this.#start(vertex);
+      const base = baseOfStep(vertex.name);
+      if (base) this.#bases.add(base);
+    }
     for (const log of logs) this.#output(log);
     for (const item of statuses) this.#status(item);
     for (const { short } of warnings)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Base } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { engineError } from '../engine-error.js';
 import { FailureText } from '../failure-text.js';
@@ -38,11 +39,18 @@ const statusMethod = {
 /** Limit of the time without news, in ms, after the end of a build. A build that never began has no end of its news. */
 const lastNewsMs = 5_000;
 
+interface Solved {
+  /** Returns the digest of the pushed manifest. Throws when the daemon did not name it. */
+  digest(): string;
+  /** Returns the base images; see `BuildkitProgress`. */
+  bases(): readonly Base[];
+}
+
 /**
- * Solves a build on the daemon. Settles when the daemon has ended it. Returns a function for the digest of the pushed manifest. Rejects
- * with a coded error, or with the signal's reason when it is aborted.
+ * Solves a build on the daemon. Settles when the daemon has ended it. Rejects with a coded error, or with the signal's reason when it is
+ * aborted.
  */
-export async function solve(options: SolveOptions): Promise<() => string> {
+export async function solve(options: SolveOptions): Promise<Solved> {
   const { connection, asked, handlers, signal, onLog, isForeign } = options;
   const printed = new FailureText({ prefix: '' });
   const progress = new BuildkitProgress({ onLog, onOutput: (line) => printed.add(line) });
@@ -57,10 +65,13 @@ export async function solve(options: SolveOptions): Promise<() => string> {
       { ...asked, ref, session: session.id },
       signal,
     );
-    return () => {
-      const digest = exporterResponse['containerimage.digest'];
-      if (digest !== undefined) return digest;
-      throw new SlipwayError('builder_protocol', 'BuildKit named no digest of the image.');
+    return {
+      digest: () => {
+        const digest = exporterResponse['containerimage.digest'];
+        if (digest !== undefined) return digest;
+        throw new SlipwayError('builder_protocol', 'BuildKit named no digest of the image.');
+      },
+      bases: () => progress.bases,
     };
   } catch (error) {
     await news?.end();
