@@ -18,7 +18,7 @@ let payloadSecret: string;
 beforeAll(async () => {
   const faults = [{ fault: 'slow', image: `^${slow}/`, factor: 6 }] as const;
   fleet = await startTestFleet({
-    ...{ replicas: [{ slots: 4 }], workers: 1, durations: { meanMs, sigma: 0 } },
+    ...{ replicas: [{ slots: 4 }], apis: 2, workers: 1, durations: { meanMs, sigma: 0 } },
     env: { api: { SHUTDOWN_GRACE_MS: '1500' } },
   });
   await setFaults(replica().url, [...faults]);
@@ -35,25 +35,40 @@ const member = (members: readonly Fleet['redis'][]) => {
 };
 const replica = () => member(fleet.replicas);
 const api = () => member(fleet.apis);
+const otherApi = () => member(fleet.apis.slice(1));
 
-const publishOne = (publisher: string, image: string) =>
+const publishOne = (publisher: string, image: string, { url } = api()) =>
   publish({
-    ...{ publisher, parallel: 1, url: api().url, payloadSecret },
+    ...{ publisher, parallel: 1, url, payloadSecret },
     project: makeProject({ functions: { one: { image, lang: 'tiny' } }, runnable: false }),
   });
-const curlOne = (image: string) =>
+const curlOne = (image: string, { url } = api()) =>
   streamWithCurl({
-    ...{ url: api().url, payloadSecret, image },
+    ...{ url, payloadSecret, image },
     context: join(makeProject({ functions: {}, runnable: false }), 'template', 'tiny'),
   });
 const begun = async (builds: number) =>
   await expect.poll(async () => (await readStats(replica().url)).begun).toBe(builds);
 const lastLine = async ({ ended }: RunningProgram) =>
   JSON.parse((await ended).out.trim().split('\n').at(-1) ?? '');
-const jobOf = async (image: string) => {
+const jobsOf = async (image: string) => {
   const { body } = await fleet.calls.call(`/v1/jobs?image=${encodeURIComponent(image)}`);
-  return (body as { jobs: { id: string; state: string; attempts: unknown[] }[] }).jobs[0];
+  return (body as { jobs: { id: string; state: string; attempts: unknown[] }[] }).jobs;
 };
+const jobOf = async (image: string) => (await jobsOf(image))[0];
+const logOf = async (image: string) => {
+  const id = (await jobOf(image))?.id;
+  return String((await fleet.calls.call(`/v1/jobs/${id}/logs`)).body)
+    .trimEnd()
+    .split('\n');
+};
+/** Returns the log in a stream, without the lines about the queue. */
+const streamedLog = async ({ ended }: RunningProgram) =>
+  (await ended).out
+    .trim()
+    .split('\n')
+    .flatMap((line) => (JSON.parse(line) as { log?: string[] }).log ?? [])
+    .filter((line) => !line.startsWith('waiting in the queue'));
 
 describe('an API that is stopped while it streams', () => {
   test('reports that in the last line, which no client treats as success, and the jobs continue', async () => {
@@ -78,6 +93,48 @@ describe('an API that is stopped while it streams', () => {
       const done = async () => await jobOf(image);
       await expect.poll(done).toMatchObject({ state: 'succeeded', attempts: [{}] });
     }
+  });
+});
+
+describe('clients that come back with the same request', () => {
+  test.each([
+    ['the API that was stopped', 'SIGTERM', api],
+    ['the API that was killed', 'SIGKILL', api],
+    ['another API, after theirs was killed', 'SIGKILL', otherApi],
+  ] as const)('to %s attach to their jobs, and nothing is built twice', async (_to, signal, to) => {
+    const name = `${slow}/back-${signal}-${to === api ? 'same' : 'other'}`.toLowerCase();
+    const images = publishers.map((_, at) => `${name}-${at}:1`);
+    const curlImage = `${name}-curl:1`;
+    const first = publishers.map((publisher, at) => publishOne(publisher, images[at] ?? ''));
+    const curl = curlOne(curlImage);
+    await begun(images.length + 1);
+    api().kill(signal);
+    for (const program of [...first, curl]) await program.ended;
+    await api().ended();
+    if (to === api) await api().start();
+    const back = publishers.map((publisher, at) => publishOne(publisher, images[at] ?? '', to()));
+    const curlBack = curlOne(curlImage, to());
+    for (const [at, program] of back.entries()) {
+      const { exit, err } = await program.ended;
+      expect({ exit, images: publishedImages(err) }).toEqual({ exit: 0, images: [images[at]] });
+    }
+    expect(await lastLine(curlBack)).toMatchObject({ status: 'success', image: curlImage });
+    if (to !== api) await api().start();
+    for (const image of [...images, curlImage])
+      expect(await jobsOf(image)).toMatchObject([{ state: 'succeeded', attempts: [{}] }]);
+    expect(await streamedLog(curlBack)).toEqual(await logOf(curlImage));
+    expect((await readStats(replica().url)).begun).toBe(images.length + 1);
+  });
+
+  test('within DISCONNECT_WAIT_MS attach to a job that goes on, after their connection broke', async () => {
+    const image = `${slow}/broken:1`;
+    const curl = curlOne(image);
+    await begun(1);
+    curl.kill('SIGKILL');
+    await curl.ended;
+    expect(await lastLine(curlOne(image, otherApi()))).toMatchObject({ status: 'success', image });
+    expect(await jobsOf(image)).toMatchObject([{ state: 'succeeded', attempts: [{}] }]);
+    expect((await readStats(replica().url)).begun).toBe(1);
   });
 });
 

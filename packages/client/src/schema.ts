@@ -851,7 +851,7 @@ export interface paths {
         put?: never;
         /**
          * Build through the queue, with the API of a builder replica
-         * @description Takes requests of Function Builder API clients unmodified. The payload becomes a source and a regular job. The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. A stream always has the status 200: its last line reports whether the build failed.
+         * @description Takes requests of Function Builder API clients unmodified. The payload becomes a source and a regular job. The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. A stream always has the status 200: its last line reports whether the build failed. A client that lost its connection sends the same request again within five minutes, and attaches to its job. The job of a client that disconnects is canceled after `DISCONNECT_WAIT_MS`, unless `BUILD_ON_DISCONNECT` is `continue`.
          */
         post: operations["build"];
         delete?: never;

@@ -60,6 +60,7 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
         now: () => performance.now(),
       }),
       cancelOnDisconnect: config.cancelOnDisconnect,
+      disconnectWaitMs: config.disconnectWaitMs,
     },
     stops: { stopping: stopping.signal, closing: closing.signal },
   });

@@ -8,6 +8,7 @@ const bad = {
   AUDIT_DAYS: ['0', '3651'],
   AUDIT_MAX_ENTRIES: ['99'],
   BUILD_ON_DISCONNECT: ['stop'],
+  DISCONNECT_WAIT_MS: ['-1', '3600001'],
   CORS_ORIGINS: ['ci.example', 'https://ci.example/path'],
   GIT_ALLOWED_HOSTS: ['https://git.example', 'git.example/path', 'a b'],
   GIT_ALLOWED_SCHEMES: ['ext'],

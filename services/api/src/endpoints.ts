@@ -34,7 +34,10 @@ export interface EndpointDeps {
   readonly audit: Pick<AuditLog, 'list'>;
   readonly replicated: FunctionBuilderDeps['replicated'];
   /** Payloads of `POST /build`. */
-  readonly payloads: Pick<FunctionBuilderDeps, 'verified' | 'unverified' | 'cancelOnDisconnect'>;
+  readonly payloads: Pick<
+    FunctionBuilderDeps,
+    'verified' | 'unverified' | 'cancelOnDisconnect' | 'disconnectWaitMs'
+  >;
   readonly stops: {
     /** Aborted when the process drains: open streams end, and clients resume at their position. */
     readonly stopping: AbortSignal;

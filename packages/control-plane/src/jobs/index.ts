@@ -1,6 +1,7 @@
 export type { AttemptEnd, RegistrySign, Requeue, SmallLog } from './attempt-outcome.js';
 export { type BatchRecord, toBatch } from './batch-record.js';
 export { BatchStore } from './batch-store.js';
+export { BuildClients, type WaitingClient } from './build-clients.js';
 export { cancelStopped } from './cancel-stopped.js';
 export { Dispatch, type DispatchJob, type QueueChange } from './dispatch.js';
 export { Hold, type HoldState } from './hold.js';

@@ -366,7 +366,6 @@ export class JobStore {
    */
   async cancel(id: string): Promise<'canceled' | 'requested' | 'terminal' | 'missing'> {
     const [outcome] = await this.#transition(transitions.cancel, { id }, 'queue');
-    if (outcome === 'requested') await this.#redis.publish(this.#keys.cancellations, id);
     return outcome === 'ok' ? 'canceled' : (outcome as 'requested' | 'terminal' | 'missing');
   }
 

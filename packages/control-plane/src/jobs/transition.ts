@@ -101,7 +101,14 @@ export const transitions = {
     delay_ms: z.int(),
     max_lost: z.int(),
   }),
-  cancel: script('cancel', id),
+  cancel: script('cancel', { ...id, client: z.string().optional() }),
+  joinBuild: script('join-build', {
+    ...{ request: z.string(), client: z.string(), id: z.string().optional() },
+    ...{ client_ms: z.int(), request_ms: z.int() },
+  }),
+  leaveBuild: script('leave-build', {
+    ...{ ...id, request: z.string(), client: z.string(), has_result: z.boolean() },
+  }),
   remove: script('remove', { ...id, ended_before: z.number(), indexes: z.array(z.string()) }),
   discard: script('discard', { ...id, indexes: z.array(z.string()) }),
   wakeTenants: script('wake-tenants', { limit: z.int() }),
@@ -138,13 +145,22 @@ export const transitions = {
  * - `stale`: the token is not the current one, or the attempt has no such build (attach).
  * - `log_full` (finish, requeue): the tenant has no room for the log.
  * - `requested` (cancel): the job runs, and its worker must stop it.
+ * - `wanted` (cancel): other clients wait for the job.
  * - `wait`: the transition is not possible now.
  * - `held`: another attempt holds its slot, for a number of ms at least.
  */
 export type TransitionReply =
   | readonly ['ok', ...unknown[]]
   | readonly [
-      'exists' | 'closed' | 'missing' | 'stale' | 'requested' | 'wait' | 'values_missing' | 'log_full',
+      | 'exists'
+      | 'wanted'
+      | 'closed'
+      | 'missing'
+      | 'stale'
+      | 'requested'
+      | 'wait'
+      | 'values_missing'
+      | 'log_full',
     ]
   | readonly ['terminal' | 'source_gone' | 'full', string]
   | readonly ['held', number];

@@ -140,6 +140,10 @@ const patterns = {
   buildInProgress: 'flight:<name>',
   /** Hash: the build key and the result of a tenant's last build of an image. */
   built: 'built:<name>',
+  /** The id of the job of a `POST /build`, by the digest of the request; expires after the last client. */
+  buildRequest: 'build:request:<digest>',
+  /** Sorted set of the clients that wait for the job of a `POST /build`; score = expiry, in ms. */
+  buildClients: 'build:clients:<id>',
   /** The id of the job that builds an image reference now. */
   imageRunning: 'image:running:<image>',
   /** The id of the newest job that pushed to an image reference. */

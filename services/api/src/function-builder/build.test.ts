@@ -1,65 +1,43 @@
-import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
-import { JobStore } from '@slipway/control-plane/jobs';
-import { LogWriter } from '@slipway/control-plane/logs';
+import type { JobStore } from '@slipway/control-plane/jobs';
 import { ReplicaRegistry } from '@slipway/control-plane/replicas';
 import { Secret } from '@slipway/shared/config';
 import type { BuilderResult, Job } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
 import { generateKeyPair, SecretBytes, sealSecrets } from '@slipway/shared/sealing';
-import { formatSignature, payloadHmac } from '@slipway/shared/signing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { addTenants } from '../testing/add-tenants.js';
 import { archive } from '../testing/archive.js';
+import {
+  builtDigest,
+  linesOf,
+  payload,
+  type SendOptions,
+  sendBuild,
+  signed,
+  standInWorker,
+} from '../testing/function-builder.js';
 import { type RunningApi, startApi } from '../testing/start-api.js';
 
 let api: RunningApi;
 let redis: Redis;
 let store: JobStore;
+let worker: ReturnType<typeof standInWorker>;
+const waitingJob = (tenant?: string) => worker.waitingJob(tenant);
 beforeAll(async () => {
   api = await startApi(inject('redisUrl'));
   redis = new Redis(inject('redisUrl'));
-  store = new JobStore({ redis, keys: redisKeys(api.prefix) });
+  worker = standInWorker({ redis, prefix: api.prefix });
+  store = worker.store;
 });
 afterAll(async () => {
   redis.disconnect();
   await api.stop();
 });
 
-const digest = `sha256:${'d'.repeat(64)}`;
-const payload = (changes: object = {}, first = true) => {
-  const config = {
-    path: `${first ? '' : './'}com.openfaas.docker.config`,
-    text: JSON.stringify({ image: `r.example/team/${randomUUID()}:1`, ...changes }),
-  };
-  const context = ['Dockerfile', 'docker/prod'].map((path) => ({
-    path: `context/${path}`,
-    text: 'FROM scratch\n',
-  }));
-  return archive(first ? [config, ...context] : [...context, config]);
-};
-const signed = (body: Buffer, secret = 'payload') => {
-  const hmac = payloadHmac(new Secret(secret));
-  hmac.update(body);
-  return formatSignature(hmac);
-};
-interface SendOptions {
-  readonly signature?: string | undefined;
-  readonly stream?: boolean;
-  readonly signal?: AbortSignal;
-}
-const send = (body: Buffer, { signature = signed(body), stream = false, signal }: SendOptions = {}) =>
-  fetch(`${api.url}/build`, {
-    method: 'POST',
-    body,
-    headers: {
-      'content-type': 'application/octet-stream',
-      ...(signature !== '' && { 'x-build-signature': signature }),
-      ...(stream && { accept: 'application/x-ndjson' }),
-    },
-    ...(signal && { signal }),
-  });
+const digest = builtDigest;
+const send = (body: Buffer, options: SendOptions = {}) => sendBuild(api, body, options);
 /** Returns status and code of a refusal, in the format of the Function Builder API. */
 const refusalOf = async (answer: Response) => {
   expect(answer.headers.get('content-type')).toMatch(/^application\/json\b/);
@@ -67,48 +45,11 @@ const refusalOf = async (answer: Response) => {
   expect(body).toEqual({ status: 'failed', error: expect.any(String), code: expect.any(String), log: [] });
   return [answer.status, body.code];
 };
-const lines = async (answer: Response) =>
-  (await answer.text())
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as BuilderResult);
-
-/** Returns the only job of the tenant that has not started, once it exists. */
-const waitingJob = async (tenant = 'default') => {
-  let id = '';
-  await expect
-    .poll(async () => {
-      const { records } = await store.list({ tenant, state: 'queued', limit: 2 });
-      id = records[0]?.id ?? '';
-      return records.length;
-    })
-    .toBe(1);
-  return id;
-};
-const start = async (id: string) => {
-  const token = randomUUID();
-  await store.start(id, { token, worker: 'w', replica: 'http://b', takesSuspects: true });
-  return token;
-};
-/** Writes a log and ends the job, as a worker does. */
-const build = async (id: string, end: 'succeeded' | 'failed', log: string[] = []) => {
-  const token = await start(id);
-  const writer = new LogWriter({
-    ...{ redis, keys: redisKeys(api.prefix), jobId: id, attempt: 1 },
-    blobs: { write: async () => undefined, stat: async () => undefined, stream: async () => undefined },
-  });
-  writer.append(log);
-  await writer.close();
-  const result = { image: 'r.example/team/built:1', digest, duration_ms: 1_500 };
-  const error = { code: 'build_failed' as const, detail: 'RUN false: exit code 1', log_tail: [] };
-  await store.finish(id, token, end === 'succeeded' ? { state: end, result } : { state: end, error });
-};
-
 describe('POST /build', () => {
   it('answers as a builder does, with the log, and leaves a job and a source', async () => {
     const answer = send(payload({ buildArgs: { 'A.b-c': '1' }, platforms: [''], provenance: true }));
     const id = await waitingJob();
-    await build(id, 'succeeded', ['v: [1/1] FROM scratch', 'l: done']);
+    await worker.build(id, 'succeeded', ['v: [1/1] FROM scratch', 'l: done']);
     expect((await answer).status).toBe(200);
     expect((await answer).headers.get('x-slipway-job')).toBe(id);
     const result = (await (await answer).json()) as BuilderResult;
@@ -143,14 +84,14 @@ describe('POST /build', () => {
       annotations: maps.annotations,
       tags: ['r.example/team/built:2'],
     });
-    await build(id, 'succeeded');
+    await worker.build(id, 'succeeded');
     await (await answer).text();
   });
 
   it('answers a failed build with 500 and the same body, for clients that check the status alone', async () => {
     const answer = send(payload());
     const id = await waitingJob();
-    await build(id, 'failed', ['l: RUN false']);
+    await worker.build(id, 'failed', ['l: RUN false']);
     expect((await answer).status).toBe(500);
     expect((await answer).headers.get('content-type')).toMatch(/^application\/json\b/);
     const result = (await (await answer).json()) as BuilderResult;
@@ -165,8 +106,8 @@ describe('POST /build', () => {
   it('streams, reports the queue position, and names a failure `failed` in its last line', async () => {
     const answer = await send(payload({}, false), { stream: true });
     expect(answer.headers.get('content-type')).toContain('application/x-ndjson');
-    const all = lines(answer);
-    await build(await waitingJob(), 'failed', ['l: RUN false']);
+    const all = linesOf(answer);
+    await worker.build(await waitingJob(), 'failed', ['l: RUN false']);
     const said = await all;
     expect(said.at(-1)).toMatchObject({
       status: 'failed',
@@ -198,7 +139,7 @@ describe('POST /build', () => {
       const body = payload();
       const answer = send(body, { signature: signed(body, secret) });
       const id = await waitingJob('other');
-      await build(id, 'succeeded');
+      await worker.build(id, 'succeeded');
       expect((await answer).status).toBe(200);
       expect((await api.call(`/v1/jobs/${id}`)).status).toBe(404);
     }
@@ -240,7 +181,7 @@ describe('POST /build', () => {
       secrets: { key_id: publicKey.slice(0, 8), names: ['npm-token'] },
     });
     expect(shown).not.toContain('sealed');
-    await build(id, 'succeeded');
+    await worker.build(id, 'succeeded');
     expect((await answer).status).toBe(200);
     const spec = {
       image: 'r.example/team/secret:2',
@@ -256,7 +197,7 @@ describe('POST /build', () => {
       const leave = new AbortController();
       const answer = send(payload(), { signal: leave.signal });
       const id = await waitingJob();
-      if (running) await start(id);
+      if (running) await worker.start(id);
       leave.abort();
       await expect(answer).rejects.toThrow();
       await expect
@@ -300,7 +241,7 @@ describe('POST /build', () => {
     expect(said).toMatchObject({ status: 'failed', code: 'draining', log: expect.any(Array) });
     expect(said.error).toContain(id);
     await stopped;
-    await build(id, 'succeeded');
+    await worker.build(id, 'succeeded');
   });
 
   it('answers a build that ends while the API stops, and ends streams of logs so that clients connect again', async () => {
@@ -316,7 +257,7 @@ describe('POST /build', () => {
     const stopped = own.stop();
     // It ends without an `end` event, which would be the end of the job, and without an error.
     expect(await logs.text()).not.toContain('event: end');
-    await build(id, 'succeeded');
+    await worker.build(id, 'succeeded');
     expect((await answer).status).toBe(200);
     await stopped;
   });

@@ -1,3 +1,6 @@
+import { hash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BuildClients, WaitingClient } from '@slipway/control-plane/jobs';
 import type { Fields } from '@slipway/shared/config';
 import { buildOptionsOf, type JobRequest, jobRequestSchema } from '@slipway/shared/contracts';
 import { SlipwayError, toProblem } from '@slipway/shared/errors';
@@ -11,7 +14,7 @@ import { clientNetwork } from '@slipway/shared/http';
 import { signatureHeader } from '@slipway/shared/signing';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { closedSignal, lingerThenClose } from '../http/connection.js';
+import { closedSignal, isSent, lingerThenClose } from '../http/connection.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { validate } from '../http/validate.js';
 import { admissionErrors } from '../jobs/errors.js';
@@ -40,6 +43,8 @@ const builderResultSchema = z
 export interface BuildConfig {
   /** True if a build is canceled when the client of its `POST /build` disconnects. */
   readonly cancelOnDisconnect: boolean;
+  /** Milliseconds that such a client has to come back before that. */
+  readonly disconnectWaitMs: number;
 }
 
 export function buildConfig(fields: Fields): BuildConfig {
@@ -48,7 +53,15 @@ export function buildConfig(fields: Fields): BuildConfig {
     values: ['cancel', 'continue'],
     default: 'cancel',
   });
-  return { cancelOnDisconnect: action === 'cancel' };
+  return {
+    cancelOnDisconnect: action === 'cancel',
+    disconnectWaitMs: fields.int('DISCONNECT_WAIT_MS', {
+      doc: 'How long such a client can come back with the same request before its build is canceled; 0 cancels at once',
+      default: 10_000,
+      max: 3_600_000,
+      min: 0,
+    }),
+  };
 }
 
 export interface FunctionBuilderDeps
@@ -58,6 +71,7 @@ export interface FunctionBuilderDeps
     Omit<SubmitDeps, 'sources' | 'store'> {
   readonly sources: ReceiveDeps['sources'] & SubmitDeps['sources'];
   readonly store: SubmitDeps['store'];
+  readonly clients: Pick<BuildClients, 'join' | 'enter' | 'keep' | 'leave' | 'cancel'>;
   readonly requestRate: Pick<RequestRate, 'count'>;
   readonly replicated: Pick<ReplicatedWrites, 'confirm'>;
   /** Aborted when the remaining open answers must end. */
@@ -81,7 +95,9 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       description:
         'Takes requests of Function Builder API clients unmodified. The payload becomes a source and a regular job. ' +
         'The answer comes when the job has ended, or with `Accept: application/x-ndjson` while the job runs. ' +
-        'A stream always has the status 200: its last line reports whether the build failed.',
+        'A stream always has the status 200: its last line reports whether the build failed. ' +
+        'A client that lost its connection sends the same request again within five minutes, and attaches to its job. ' +
+        'The job of a client that disconnects is canceled after `DISCONNECT_WAIT_MS`, unless `BUILD_ON_DISCONNECT` is `continue`.',
       stream: { types: tarTypes, description: 'The payload: a tar' },
       headers: { 'X-Build-Signature': '`sha256=<hex HMAC-SHA256 of the body>`, in place of a token' },
       answers: {
@@ -124,10 +140,15 @@ export function functionBuilderEndpoint(deps: FunctionBuilderDeps): Endpoint {
       const principal: Principal = { account: payload.tenant, scopes: [], token: payloadSecretId };
       res.locals.principal = principal;
       await deps.requestRate.count(payload.tenant, res);
-      const record = await submitJob(requestOf(payload), payload.tenant, deps);
-      res.set('X-Slipway-Job', record.id);
-      await deps.replicated.confirm(record.id);
-      await answerJob(record.id, answerTo(req, res), res, deps);
+      const waiting = await enter(payload, deps);
+      res.set('X-Slipway-Job', waiting.jobId);
+      await deps.replicated.confirm(waiting.jobId);
+      const stopKeeping = deps.clients.keep(waiting);
+      try {
+        await answerJob(waiting, answerTo(req, res), res, deps);
+      } finally {
+        stopKeeping();
+      }
     },
   );
 }
@@ -148,6 +169,24 @@ async function receive(req: Request, res: Response, deps: FunctionBuilderDeps): 
     if (!req.complete) lingerThenClose(req, res);
     throw error;
   }
+}
+
+/** Joins the job of an equal request whose client has no result yet, or submits a new job. */
+async function enter(payload: ReceivedPayload, deps: FunctionBuilderDeps): Promise<WaitingClient> {
+  const request = digestOf(payload);
+  const client = randomUUID();
+  const joined = await deps.clients.join(request, client);
+  if (joined !== undefined) return { request, client, jobId: joined };
+  const { id: jobId } = await submitJob(requestOf(payload), payload.tenant, deps);
+  const waiting = { request, client, jobId };
+  await deps.clients.enter(waiting);
+  return waiting;
+}
+
+/** Returns a digest of all that a request asks for. Times and order of files in the tar do not count. */
+function digestOf({ tenant, digest, config, secrets }: ReceivedPayload): string {
+  const parts = [tenant.name, digest, config.toString('base64'), secrets?.toString('base64')];
+  return hash('sha256', JSON.stringify(parts));
 }
 
 function requestOf({ digest, config, secrets }: ReceivedPayload): JobRequest {
@@ -173,11 +212,12 @@ function answerTo(req: Request, res: Response): Answer {
 }
 
 async function answerJob(
-  jobId: string,
+  waiting: WaitingClient,
   answer: Answer,
   res: Response,
   deps: FunctionBuilderDeps,
 ): Promise<void> {
+  const { jobId } = waiting;
   const closed = closedSignal(res);
   const signal = AbortSignal.any([closed, deps.closing]);
   const goesOn = `The job ${jobId} continues: GET /v1/jobs/${jobId} reports its result.`;
@@ -188,10 +228,20 @@ async function answerJob(
       answer.end({ status: 'failed', error: `${detail.replace(/\.?$/, '.')} ${goesOn}`, code });
     throw error;
   });
-  if (ended) return answer.end(resultOf(ended));
-  if (closed.aborted) {
-    if (deps.cancelOnDisconnect) await deps.store.cancel(jobId);
+  if (ended) {
+    answer.end(resultOf(ended));
+    if (await isSent(res)) await deps.clients.leave(waiting, true);
     return;
   }
+  if (closed.aborted) return await cancelUnlessBack(waiting, deps);
   answer.end({ status: 'failed', error: `This process is shutting down. ${goesOn}`, code: 'draining' });
+  await deps.clients.leave(waiting, false);
+}
+
+/** Cancels the job of a client that disconnected and does not come back. An API that stops cancels nothing: its proxy may have cut the connection. */
+async function cancelUnlessBack(waiting: WaitingClient, deps: FunctionBuilderDeps): Promise<void> {
+  const { cancelOnDisconnect, disconnectWaitMs, stopping, clients } = deps;
+  if (!cancelOnDisconnect) return await clients.leave(waiting, false);
+  await sleep(disconnectWaitMs, undefined, { signal: stopping }).catch(() => undefined);
+  if (!stopping.aborted) await clients.cancel(waiting);
 }

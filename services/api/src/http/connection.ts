@@ -5,10 +5,20 @@ const lingerMs = 2_000;
 /** Returns a signal that aborts when the client disconnects before the answer is complete. */
 export function closedSignal(res: Response): AbortSignal {
   const controller = new AbortController();
-  res.once('close', () => {
+  const onClose = () => {
     if (!res.writableEnded) controller.abort(new Error('the client went away'));
-  });
+  };
+  if (res.closed) onClose();
+  else res.once('close', onClose);
   return controller.signal;
+}
+
+/** Resolves when an answer that was ended has left this process (true), or its connection has closed before (false). */
+export async function isSent(res: Response): Promise<boolean> {
+  if (!res.writableFinished && !res.closed) {
+    await new Promise<void>((resolve) => void res.once('finish', resolve).once('close', resolve));
+  }
+  return res.writableFinished;
 }
 
 /**

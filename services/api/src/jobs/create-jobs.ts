@@ -1,6 +1,6 @@
 import type { Cell } from '@slipway/control-plane/cell';
 import { FunctionStore } from '@slipway/control-plane/functions';
-import { BatchStore, cancelStopped, Dispatch, JobStore } from '@slipway/control-plane/jobs';
+import { BatchStore, BuildClients, cancelStopped, Dispatch, JobStore } from '@slipway/control-plane/jobs';
 import { createBuildQueues } from '@slipway/control-plane/queues';
 import type { Logger } from '@slipway/shared/logger';
 import { deriveKeys } from '@slipway/shared/signing';
@@ -27,6 +27,7 @@ export function createJobs({ cell, config, tracing, logger }: JobsOptions) {
   return {
     store,
     batches,
+    clients: new BuildClients({ redis, keys, dispatch, logger }),
     ahead: (id: string) => builds.position(id),
     /** Cancels the remaining jobs of a stopped batch, after the answer. */
     cancelStopped(id: string) {

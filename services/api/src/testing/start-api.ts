@@ -59,6 +59,7 @@ export async function startApi(
     payloadSecret: new Secret('payload'),
     previousPayloadSecrets: [],
     cancelOnDisconnect: true,
+    disconnectWaitMs: 0,
     apiToken: new Secret('token'),
     tenantsFile: undefined,
     maxSourceBytes: 4 * 1024 * 1024,
