@@ -94,6 +94,14 @@ describe.runIf(canUseCompose)('docker-compose.yml', () => {
     }
   });
 
+  test('builders keep builds whose worker is gone, and the environment of Compose can change that', async () => {
+    const usual = { DETACHED_BUILD_MS: '60000', BUILD_RESULT_MS: '300000', BUILD_LOG_BYTES: '33554432' };
+    for (const name of named(/^builder-\d$/)) expect(service(name).environment, name).toMatchObject(usual);
+    const text = await readFile(join(root, 'docker-compose.yml'), 'utf8');
+    for (const [name, value] of Object.entries(usual))
+      expect(text).toContain(`${name}: \${${name}:-${value}}`);
+  });
+
   test('two workers know three builders', () => {
     expect(service('worker').deploy?.replicas).toBe(2);
     const builders = named(/^builder-\d$/);

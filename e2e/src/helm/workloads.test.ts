@@ -164,6 +164,20 @@ test('a grace time of the values counts for the process, and for its pod', async
   ]);
 });
 
+test('a pool decides how its builders keep builds whose worker is gone', async () => {
+  const detachedBuilds = { seconds: 0, resultSeconds: 60, logMebibytes: 8 };
+  const pods = podsOf(await render({ file: 'minimal', values: { pools: { arm: { detachedBuilds } } } }));
+  const builders = pods.filter((pod) => componentOf(pod) === 'builder');
+  const kept = builders.map((pod) => [
+    pod.of.split(' ')[1],
+    ...['DETACHED_BUILD_MS', 'BUILD_RESULT_MS', 'BUILD_LOG_BYTES'].map(settingsOf(pod).number),
+  ]);
+  expect(kept.toSorted()).toEqual([
+    ['slipway-builder-arm', 0, 60_000, 8 * 1024 * 1024],
+    ['slipway-builder-default', 60_000, 300_000, 32 * 1024 * 1024],
+  ]);
+});
+
 describe('builders', () => {
   const builderOf = async (values: Record<string, unknown>) => {
     const pods = podsOf(await render({ file: 'minimal', values }));

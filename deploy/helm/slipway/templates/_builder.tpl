@@ -39,6 +39,9 @@ resources:
 {{- $_ := set $env "WORK_DIR" "/var/lib/slipway/work" -}}
 {{- $_ := set $env "BUILD_TIMEOUT_MS" (include "slipway.milliseconds" .root.Values.buildTimeoutSeconds) -}}
 {{- $_ := set $env "SHUTDOWN_GRACE_MS" (include "slipway.milliseconds" $grace) -}}
+{{- $_ := set $env "DETACHED_BUILD_MS" (include "slipway.milliseconds" $pool.detachedBuilds.seconds) -}}
+{{- $_ := set $env "BUILD_RESULT_MS" (include "slipway.milliseconds" $pool.detachedBuilds.resultSeconds) -}}
+{{- $_ := set $env "BUILD_LOG_BYTES" (mul (int64 $pool.detachedBuilds.logMebibytes) 1048576 | toString) -}}
 metadata:
   labels:
     {{- include "slipway.podLabels" $labels | nindent 4 }}
