@@ -43,3 +43,22 @@ export const mustBeZero = ({ lost, duplicated, conflicting, undelivered, faults 
   undelivered,
   ...faults,
 });
+
+/** Returns one outcome for several parts of a scenario: each count is a sum. */
+export function sumOf(outcomes: readonly Outcome[]): Outcome {
+  const sum = (counts: readonly Readonly<Record<string, number>>[]) => {
+    const total: Record<string, number> = {};
+    for (const [name, count] of counts.flatMap((each) => Object.entries(each)))
+      total[name] = (total[name] ?? 0) + count;
+    return total;
+  };
+  const of = (what: 'lost' | 'duplicated' | 'conflicting' | 'undelivered') =>
+    outcomes.reduce((total, outcome) => total + outcome[what], 0);
+  return {
+    ...{ lost: of('lost'), duplicated: of('duplicated') },
+    ...{ conflicting: of('conflicting'), undelivered: of('undelivered') },
+    faults: sum(outcomes.map(({ faults }) => faults)),
+    figures: sum(outcomes.map(({ figures = {} }) => figures)),
+    facts: sum(outcomes.map(({ facts }) => facts)),
+  };
+}

@@ -43,3 +43,11 @@ export function holderOf({ fleet }: Arena, { attempts }: Job) {
   if (!holder) throw new Error(`no worker that runs is ${worker}`);
   return holder;
 }
+
+/** Returns the log of a job as the API has it now. */
+export async function logOf({ fleet }: Arena, id: string) {
+  const answer = await fetch(`${fleet.apis[0]?.url}/v1/jobs/${id}/logs`, {
+    headers: { authorization: `Bearer ${fleet.token}`, accept: 'text/plain' },
+  });
+  return { status: answer.status, text: await answer.text() };
+}

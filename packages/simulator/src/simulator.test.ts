@@ -155,6 +155,16 @@ describe('a fault', () => {
     expect((await simulator.stats()).faults).toEqual({ [fault]: 1 });
   });
 
+  it('talks writes a numbered line again and again while the build runs', async () => {
+    const simulator = await start({
+      durations: { meanMs: 200, sigma: 0 },
+      faults: [{ fault: 'talks', ms: 20 }],
+    });
+    const log = (await lines(await post(simulator, { stream: true }))).flatMap(({ log = [] }) => log);
+    expect(log.slice(1, 3)).toEqual(['line 1', 'line 2']);
+    expect(log.at(-1)).toContain('[2/2]');
+  });
+
   it('truncated ends the stream without saying how the build ended', async () => {
     const answer = await post(await start({ faults: [{ fault: 'truncated' }] }), { stream: true });
     expect((await lines(answer)).map(({ status }) => status)).toEqual(['in_progress', 'in_progress']);

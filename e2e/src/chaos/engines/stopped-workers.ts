@@ -6,9 +6,8 @@ import { isTerminal, type Job } from '@slipway/shared/contracts';
 import { seededRandom } from '@slipway/simulator';
 import { type Stack, startStack } from '../../stack.js';
 import { openArena } from '../isolation/arena.js';
-import type { Verdict } from '../ledger/ledger.js';
 import { type Receiver, startReceiver } from '../ledger/receiver.js';
-import type { Chaos } from '../scenario.js';
+import type { Chaos, Outcome } from '../scenario.js';
 import { stopWorkers } from '../stops.js';
 
 const workers = 3;
@@ -18,18 +17,6 @@ const slots = 3;
 const patienceMs = 90_000;
 /** Seconds between two lines of a build. */
 const lineSeconds = 0.2;
-
-/** Faults and facts of builds on real engines whose workers are stopped. */
-export interface StoppedWorkers extends Verdict {
-  /** Jobs that did not succeed. */
-  readonly wrong: number;
-  readonly quarantined: number;
-  /** Jobs whose step began more than once. */
-  readonly builtTwice: number;
-  /** Jobs whose log is not whole. */
-  readonly logGaps: number;
-  readonly facts: Readonly<Record<string, number>>;
-}
 
 interface Build {
   readonly name: string;
@@ -46,7 +33,7 @@ interface Build {
 export async function realStops(
   { seed, note }: Chaos,
   { builds: count }: { readonly builds: number },
-): Promise<StoppedWorkers> {
+): Promise<Outcome> {
   const random = seededRandom(`real ${seed}`);
   const receiver = await startReceiver();
   const counter = await startCounter();
@@ -69,8 +56,8 @@ export async function realStops(
     const goesOn = () => !isOver && open() > count / 10;
     const stops = await stopWorkers({ workers: members, random, note, open, goesOn });
     await ends;
-    const { facts, ...found } = await verdict({ stack, builds, receiver, counter, note });
-    return { ...found, facts: { builds: count, ...stops, ...facts } };
+    const { facts, ...counts } = await verdict({ stack, builds, receiver, counter, note });
+    return { ...counts, facts: { ...facts, real_kills: stops.kills, real_drains: stops.drains } };
   } finally {
     await stack?.stop();
     counter.stop();
@@ -150,12 +137,12 @@ interface Counts {
   readonly note: (text: string) => void;
 }
 
-async function verdict({ stack, builds, receiver, counter, note }: Counts): Promise<StoppedWorkers> {
+async function verdict({ stack, builds, receiver, counter, note }: Counts): Promise<Outcome> {
   const found = {
     ...{ lost: 0, duplicated: 0, conflicting: 0, undelivered: 0 },
-    ...{ wrong: 0, quarantined: 0, builtTwice: 0, logGaps: 0 },
+    ...{ wrong: 0, quarantined: 0, built_twice: 0, log_gaps: 0 },
   };
-  const facts = { takeovers: 0, placed_again: 0 };
+  const facts = { real_builds: builds.length, real_takeovers: 0, real_placed_again: 0 };
   for (const { id, name, image, lines } of builds) {
     const blame = (what: keyof typeof found, why: string) => {
       found[what]++;
@@ -177,18 +164,19 @@ async function verdict({ stack, builds, receiver, counter, note }: Counts): Prom
     else if (job.state !== 'succeeded') blame('wrong', `is ${job.error?.code ?? job.state}`);
     if (job.state === 'succeeded' && counter.begun(name) === 0)
       blame('conflicting', 'has succeeded without a build');
-    if (counter.begun(name) > 1) blame('builtTwice', `began ${counter.begun(name)} times`);
+    if (counter.begun(name) > 1) blame('built_twice', `began ${counter.begun(name)} times`);
     for (const { takeovers = 0, outcome } of job.attempts) {
-      facts.takeovers += takeovers;
-      if (outcome === 'worker_lost' || outcome === 'draining') facts.placed_again++;
+      facts.real_takeovers += takeovers;
+      if (outcome === 'worker_lost' || outcome === 'draining') facts.real_placed_again++;
     }
     const text = await (
       await stack.call(`/v1/jobs/${id}/logs`, { headers: { accept: 'text/plain' } })
     ).text();
     const wanted = Array.from({ length: lines }, (_, at) => `${name} writes line ${at}`);
-    if (written(text, name) !== wanted.join()) blame('logGaps', `has this log:\n${text}`);
+    if (written(text, name) !== wanted.join()) blame('log_gaps', `has this log:\n${text}`);
   }
-  return { ...found, facts };
+  const { lost, duplicated, conflicting, undelivered, ...faults } = found;
+  return { lost, duplicated, conflicting, undelivered, faults, facts };
 }
 
 /** The lines that the step wrote, in the order of the log. The log also has the instruction itself. */

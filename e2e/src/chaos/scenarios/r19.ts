@@ -10,7 +10,7 @@ import {
   replaceable,
 } from '../failover/primary-faults.js';
 import { submitLoad, submitOne, wishes } from '../load.js';
-import type { Chaos, Outcome, Scenario } from '../scenario.js';
+import { type Chaos, type Outcome, type Scenario, sumOf } from '../scenario.js';
 import { waitFor } from '../waiting.js';
 
 type Topology = keyof typeof documentedRedis;
@@ -198,23 +198,5 @@ function reportedAgain(outcome: Outcome): Outcome {
     ...outcome,
     duplicated: 0,
     facts: { ...outcome.facts, reported_again: outcome.duplicated },
-  };
-}
-
-function sumOf(outcomes: readonly Outcome[]): Outcome {
-  const sum = (counts: readonly Readonly<Record<string, number>>[]) => {
-    const total: Record<string, number> = {};
-    for (const [name, count] of counts.flatMap((each) => Object.entries(each)))
-      total[name] = (total[name] ?? 0) + count;
-    return total;
-  };
-  const of = (what: 'lost' | 'duplicated' | 'conflicting' | 'undelivered') =>
-    outcomes.reduce((total, outcome) => total + outcome[what], 0);
-  return {
-    ...{ lost: of('lost'), duplicated: of('duplicated') },
-    ...{ conflicting: of('conflicting'), undelivered: of('undelivered') },
-    faults: sum(outcomes.map(({ faults }) => faults)),
-    figures: sum(outcomes.map(({ figures = {} }) => figures)),
-    facts: sum(outcomes.map(({ facts }) => facts)),
   };
 }

@@ -3,8 +3,9 @@ import { canUse } from '../../engines.js';
 import { type Arena, inArena } from '../arena.js';
 import { realStops } from '../engines/stopped-workers.js';
 import { submitLoad, wishes } from '../load.js';
-import type { Scenario } from '../scenario.js';
+import { type Scenario, sumOf } from '../scenario.js';
 import { stopWorkers } from '../stops.js';
+import { logOf } from '../waiting.js';
 
 /** The log of a build of a simulated replica. */
 const logPattern = /^v: \S+ \[1\/2\] FROM scratch \S+\nv: \S+ \[2\/2\] COPY \. \/ \S+\n$/;
@@ -56,33 +57,16 @@ export const r20: Scenario = {
         };
       },
     );
-    const { built_twice: twice = 0, log_gaps: gaps = 0, quarantined = 0, wrong = 0 } = outcome.faults;
-    const figures = { built_twice: twice, log_gaps: gaps };
-    if (!canUse('buildkit')) return { ...outcome, figures };
-    const real = await realStops(chaos, { builds: chaos.quick ? quickBuilds : realBuilds });
-    const both = { built_twice: twice + real.builtTwice, log_gaps: gaps + real.logGaps };
-    return {
-      lost: outcome.lost + real.lost,
-      duplicated: outcome.duplicated + real.duplicated,
-      conflicting: outcome.conflicting + real.conflicting,
-      undelivered: outcome.undelivered + real.undelivered,
-      faults: {
-        ...outcome.faults,
-        ...both,
-        quarantined: quarantined + real.quarantined,
-        wrong: wrong + real.wrong,
-      },
-      figures: both,
-      facts: {
-        ...outcome.facts,
-        ...Object.fromEntries(Object.entries(real.facts).map(([name, count]) => [`real_${name}`, count])),
-      },
-    };
+    const builds = chaos.quick ? quickBuilds : realBuilds;
+    const both = canUse('buildkit') ? sumOf([outcome, await realStops(chaos, { builds })]) : outcome;
+    const { built_twice = 0, log_gaps = 0 } = both.faults;
+    return { ...both, figures: { built_twice, log_gaps } };
   },
 };
 
 /** Returns how many logs are not whole, how often a worker continued a build, and how many attempts ended with their worker: before a replica had the payload. */
-async function readJobs({ ledger, fleet, note }: Arena) {
+async function readJobs(arena: Arena) {
+  const { ledger, note } = arena;
   const ids = [...ledger.accepted.keys()];
   const found = { gaps: 0, takeovers: 0, placedAgain: 0 };
   for (let at = 0; at < ids.length; at += atOnce)
@@ -96,18 +80,11 @@ async function readJobs({ ledger, fleet, note }: Arena) {
           found.placedAgain++;
           note(`${id} has another attempt after ${outcome}`);
         }
-        const { status, text } = await logOf(fleet, id);
+        const { status, text } = await logOf(arena, id);
         if (status === 200 && logPattern.test(text)) return;
         found.gaps++;
         note(`the log of ${id} is not whole: ${status} ${JSON.stringify(text.slice(0, 300))}`);
       }),
     );
   return found;
-}
-
-async function logOf(fleet: Arena['fleet'], id: string) {
-  const answer = await fetch(`${fleet.apis[0]?.url}/v1/jobs/${id}/logs`, {
-    headers: { authorization: `Bearer ${fleet.token}`, accept: 'text/plain' },
-  });
-  return { status: answer.status, text: await answer.text() };
 }

@@ -99,7 +99,11 @@ export async function runBuild(options: RunBuildOptions): Promise<void> {
   }
   if (fault?.fault === 'cut')
     setTimeout(() => response.socket?.resetAndDestroy(), (durationMs * factor) / 2).unref();
-  if (!(await sleep(1))) return aborted();
+  let lines = 0;
+  const talk = fault?.fault === 'talks' && setInterval(() => answer.log(`line ${++lines}`), fault.ms);
+  const stayed = await sleep(1);
+  if (talk) clearInterval(talk);
+  if (!stayed) return aborted();
   if (isEngineDead()) {
     stats.fault('engine_dead');
     stats.ended(image, 'failed');

@@ -8,7 +8,7 @@ import { uniform } from '../random/random.js';
  * `reset` breaks the connection in the middle; `cut` does the same to a build with an id, which goes on; `truncated` ends its stream without a terminal line; `garbage` answers
  * something else than JSON; `failed`, `failure`, `error_500` say that the build failed, in the three ways builders do;
  * `says` fails with the message `error`, in which `{image}` stands for the image;
- * `verbose` builds and writes a log of 4 KB; `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`; `engine_dead` lets the replica live and fails
+ * `verbose` builds and writes a log of 4 KB; `talks` builds and writes a line every `ms`; `exit` ends the process in the middle; `refuse` breaks the connection and takes none for `ms`; `engine_dead` lets the replica live and fails
  * all its builds, those in hand too, in BuildKit's words, and `/ready` is 503 (with `reason` as Slipway's builder does it: with a code, and
  * builds are refused). The others end a stream with a
  * line that is out of bounds or lies (builds/lies.ts).
@@ -26,6 +26,7 @@ const faultNames = [
   'error_500',
   'says',
   'verbose',
+  'talks',
   'exit',
   'refuse',
   'engine_dead',
@@ -52,7 +53,7 @@ const faultRuleSchema = z.strictObject({
     .default(false)
     .describe('Of `engine_dead`: whether the replica says why it is not ready'),
   error: z.string().default('the build failed').describe('Of `says`'),
-  ms: z.int().positive().default(3_000).describe('Of `refuse`'),
+  ms: z.int().positive().default(3_000).describe('Of `refuse` and `talks`'),
 });
 export type FaultRule = z.infer<typeof faultRuleSchema>;
 export const faultRulesSchema = z.array(faultRuleSchema);
