@@ -3,13 +3,15 @@
 --- @include "jobs/include/held"
 -- Begins an attempt.
 -- Arguments: id, token, worker, replica, id of the build (absent for a job that joins parts), ms that its slot lives without a holder, losses that quarantine, whether the worker has room for a suspect, the oldest mark of time at which jobs are not held.
+-- The lease of the build, if the caller does not know yet whether it holds a slot of the replica.
 -- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'held', ms} while another attempt holds its slot,
--- {'terminal', state}, or {'missing'}, also when it parked the job.
+-- {'terminal', state}, {'missing'}, also when it parked the job, or {'no_slot'} when the lease holds no slot of the replica. Nothing is written then.
 --
 -- A lost worker held a record that is still running: its attempt is closed and its token is void. A worker that still holds the slot of the attempt
 -- is not lost, even if BullMQ gave the job to another worker: it renews the slot while it lives. This is different for a build that goes on without its worker (attach.lua):
 -- such an attempt is closed only because its replica has lost the build. A worker that received SIGTERM is not lost: the attempt is not spent, and no death counts. A job that has lost a worker before is a suspect. It runs only where no other suspect runs, so that the
 -- next death shows which job caused it. A record of a newer schema waits for a worker that reads it.
+if args.lease and not redis.call('ZSCORE', keys.slots(args.replica), args.lease) then return reply({ 'no_slot' }) end
 verify(job)
 expect_zsets({ keys.aboard(args.worker), keys.aboard(args.replica), keys.drainingWorkers })
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end

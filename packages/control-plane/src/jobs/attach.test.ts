@@ -56,6 +56,25 @@ const attach = async (id: string, build: string, worker = 'second') => {
   return { token, ...(await store.attach(id, { build, token, worker, takesSuspects: true })) };
 };
 
+it('an attempt begins right behind the request for its slot, and only with a slot of the replica', async () => {
+  const id = newId('job');
+  const spec = { image: `r.example/${id.toLowerCase()}:1`, source: { digest: `sha256:${'a'.repeat(64)}` } };
+  await store.create(id, jobSpecSchema.parse(spec), { tenant: { name: 'default', weight: 1 } });
+  const before = await store.get(id);
+  const build = randomUUID();
+  const lease = `${id}:${build}`;
+  const attempt = { token: `${build}.1`, worker: 'first', build, takesSuspects: true, lease };
+  const start = (url: string) => store.start(id, { ...attempt, replica: url });
+  expect(await start(replica)).toEqual({ outcome: 'no_slot' });
+  const ledger = new SlotLedger({ redis, keys });
+  const acquiring = ledger.acquire([{ id: lease, pool: 'default', preference: [], suspect: false }], 1_000);
+  expect(await start('http://other')).toEqual({ outcome: 'no_slot' });
+  expect(await store.get(id)).toEqual(before);
+  const started = start(replica);
+  expect(await acquiring).toMatchObject([{ lease: { url: replica } }]);
+  expect(await started).toMatchObject({ outcome: 'started', record: { build } });
+});
+
 describe('a build that outlives its worker', () => {
   it('is continued by another worker: the same attempt, nothing spent or blamed, and one result', async () => {
     const { id, build, token } = await running();

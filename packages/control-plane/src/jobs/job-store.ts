@@ -17,6 +17,7 @@ import { discardRecord } from './discard.js';
 import { indexNames } from './identity.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
 import { type JobRecord, parseRecord } from './record.js';
+import { type AdmitReply, type AttachReply, notStarted, type StartReply } from './replies.js';
 import {
   createTransition,
   type Transition,
@@ -25,35 +26,6 @@ import {
   transitions,
 } from './transition.js';
 
-/** A job that does not run now. `wait`: another job pushes to one of its references, or its record cannot be read. */
-type NotStarted =
-  | { readonly outcome: 'wait' | 'terminal' | 'missing' }
-  /** Another attempt holds its slot, at least for `forMs` if its worker has died. */
-  | { readonly outcome: 'held'; readonly forMs: number };
-
-export type AdmitReply =
-  | {
-      readonly outcome: 'ready';
-      readonly record: JobRecord;
-      /** The replica that last built its function, and has its layers. */
-      readonly home: string | undefined;
-    }
-  | NotStarted;
-
-export type StartReply =
-  | { readonly outcome: 'started'; readonly record: JobRecord; readonly takenOver: boolean }
-  | NotStarted;
-
-export type AttachReply =
-  | {
-      readonly outcome: 'attached';
-      readonly record: JobRecord;
-      /** The worker that held the attempt before. */
-      readonly from: string;
-    }
-  | { readonly outcome: 'stale' }
-  | NotStarted;
-
 /** The replica on which a build has a slot, and the id of the build. */
 interface PlacedBuild {
   readonly replica: string;
@@ -61,11 +33,13 @@ interface PlacedBuild {
   readonly build?: string | undefined;
 }
 
-interface StartOptions extends PlacedBuild {
+export interface StartOptions extends PlacedBuild {
   readonly token: string;
   readonly worker: string;
   /** True when the worker has room for a job that has lost a worker or builder before. */
   readonly takesSuspects: boolean;
+  /** The lease of the build, if the caller does not know yet whether it holds a slot of the replica. */
+  readonly lease?: string | undefined;
 }
 
 export interface QueueState {
@@ -255,14 +229,15 @@ export class JobStore {
 
   /** Begins an attempt. Takes over a record that is still running, because the worker that held it is lost. */
   async start(id: string, options: StartOptions): Promise<StartReply> {
-    const { token, worker, replica, build, takesSuspects } = options;
+    const { token, worker, replica, build, takesSuspects, lease } = options;
     const args = {
-      ...{ id, token, worker, replica, build, slot_ms: this.#buildSlotMs },
+      ...{ id, token, worker, replica, build, lease, slot_ms: this.#buildSlotMs },
       max_lost: this.#quarantineAfter,
       takes_suspects: takesSuspects,
       least_mark: this.#leastMark(),
     };
     const reply = await this.#transition(transitions.start, args);
+    if (reply[0] === 'no_slot') return { outcome: 'no_slot' };
     if (reply[0] !== 'ok') return notStarted(reply);
     return {
       outcome: 'started',
@@ -385,11 +360,6 @@ export class JobStore {
     });
     return { canceled, stale };
   }
-}
-
-function notStarted([outcome, value]: TransitionReply): NotStarted {
-  if (outcome === 'held') return { outcome, forMs: Number(value) };
-  return { outcome: outcome === 'missing' || outcome === 'wait' ? outcome : 'terminal' };
 }
 
 function pairs(flat: readonly string[]): Record<string, string> {

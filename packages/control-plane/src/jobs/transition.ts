@@ -72,6 +72,7 @@ export const transitions = {
     max_lost: z.int(),
     takes_suspects: z.boolean(),
     least_mark: z.int(),
+    lease: z.string().optional(),
   }),
   place: script('place', { ...held, ...builder }),
   attach: script('attach', {
@@ -147,6 +148,7 @@ export const transitions = {
  * - `requested` (cancel): the job runs, and its worker must stop it.
  * - `wanted` (cancel): other clients wait for the job.
  * - `wait`: the transition is not possible now.
+ * - `no_slot` (start): the build does not hold a slot of the replica.
  * - `held`: another attempt holds its slot, for a number of ms at least.
  */
 export type TransitionReply =
@@ -160,7 +162,8 @@ export type TransitionReply =
       | 'requested'
       | 'wait'
       | 'values_missing'
-      | 'log_full',
+      | 'log_full'
+      | 'no_slot',
     ]
   | readonly ['terminal' | 'source_gone' | 'full', string]
   | readonly ['held', number];

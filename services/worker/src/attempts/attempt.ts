@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AdmitReply, JobRecord } from '@slipway/control-plane/jobs';
+import type { AdmitReply, JobRecord, StartOptions, StartReply } from '@slipway/control-plane/jobs';
 import { LogWriter } from '@slipway/control-plane/logs';
 import type { Lease } from '@slipway/control-plane/replicas';
 import type { JobResult } from '@slipway/shared/contracts';
@@ -161,22 +161,29 @@ export class Attempts {
       home,
       except: new Set<string>(),
     };
+    const start = (replica: string, { build, lease }: Pick<StartOptions, 'build' | 'lease'>) =>
+      store.start(admitted.id, { token, worker: workerName, replica, build, takesSuspects, lease });
+    const begin = async (replica: string) => {
+      const started = await start(replica, { build: buildId, lease: wanted.id });
+      return started.outcome === 'no_slot' ? undefined : started;
+    };
     let lease: Lease | undefined;
+    let started: StartReply | undefined;
     if (prepared?.ready) {
       try {
-        lease = await phases.time('wait for slot', placement.acquire(wanted, slotWaitMs, stopping));
-        if (!lease) return this.#comeBack();
+        const options = { waitMs: slotWaitMs, signal: stopping, begin };
+        const placed = await phases.time('wait for slot', placement.acquireAndBegin(wanted, options));
+        if (!placed) return this.#comeBack();
+        lease = placed.lease;
+        started = placed.begun;
       } catch (failure) {
         if (!(failure instanceof SlipwayError)) throw failure;
         prepared = { ready: false, failure };
       }
     }
-    const replica = lease?.url ?? '';
     let begun: Begun | undefined;
     try {
-      const build = lease && buildId;
-      const holder = { token, worker: workerName, replica, build, takesSuspects };
-      const started = await store.start(admitted.id, holder);
+      started ??= await start(lease?.url ?? '', { build: lease && buildId });
       if (started.outcome === 'held') return { kind: 'again', delayMs: started.forMs };
       if (isTakeover(admitted)) await this.#traceLost(admitted);
       await this.#logs.saveEarlier(admitted, started);

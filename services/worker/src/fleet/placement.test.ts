@@ -145,6 +145,53 @@ describe('a slot', () => {
     expect(order).toEqual(['1 2', '2 1', '2 3', '3 0']);
   });
 
+  it('has an attempt before the reply that grants it', async () => {
+    const { placement: made, acquire } = await placement(`placement-${randomUUID()}`, 60_000);
+    const signal = new AbortController().signal;
+    const begun: string[] = [];
+    const begins = (id: string, result: string | undefined, stop = signal) =>
+      made.acquireAndBegin(
+        { ...wanted, id },
+        {
+          ...{ waitMs: 60_000, signal: stop },
+          async begin(replica) {
+            begun.push(`${id} ${replica}`);
+            return result;
+          },
+        },
+      );
+    const first = await begins('alone', 'begun');
+    expect(first).toMatchObject({ lease: { id: 'alone', url }, begun: 'begun' });
+    // The first request comes too early: the replica is full.
+    const [second, third] = [begins('second', undefined), begins('third', 'begun')];
+    await expect.poll(() => acquire('no room')).toBeUndefined();
+    begun.length = 0;
+    if (first) made.free(first.lease, 'none');
+    expect(begun).toEqual([`second ${url}`]);
+    const without = await second;
+    expect(without).toMatchObject({ lease: { id: 'second' }, begun: undefined });
+    if (without) made.free(without.lease, 'none');
+    expect(await third).toMatchObject({ lease: { id: 'third' }, begun: 'begun' });
+    expect(await acquire('no room')).toBeUndefined();
+  });
+
+  it('goes back when the attempt cannot begin, and stays with one that has begun at SIGTERM', async () => {
+    const { placement: made, acquire } = await placement(`placement-${randomUUID()}`, 60_000);
+    const begins = (id: string, begin: () => Promise<string | undefined>, stopping = new AbortController()) =>
+      made.acquireAndBegin({ ...wanted, id }, { waitMs: 60_000, signal: stopping.signal, begin });
+    const error = new Error('no connection');
+    await expect(begins('fails', () => Promise.reject(error))).rejects.toBe(error);
+    await expect.poll(() => acquire('next')).toBeDefined();
+    made.free({ id: 'next', url, taken: 1 }, 'none');
+    const stopping = new AbortController();
+    const begun = async () => {
+      stopping.abort();
+      return 'begun';
+    };
+    expect(await begins('begun', begun, stopping)).toMatchObject({ lease: { id: 'begun' }, begun: 'begun' });
+    expect(await acquire('no room')).toBeUndefined();
+  });
+
   describe('that comes free during a call', () => {
     /** No time passes, so nothing is polled. */
     async function full() {

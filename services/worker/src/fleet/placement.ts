@@ -40,6 +40,21 @@ const lookMs = 50;
 /** Share of a lease's life left when its build is stopped. The build must end at the replica within this time. */
 const marginShare = 0.15;
 
+interface BeginOptions<T> {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  readonly begin: (replica: string) => Promise<T | undefined>;
+}
+
+/** The results of a call for one build. */
+interface Answer {
+  readonly reply: AcquireReply | undefined;
+  /** Fulfilled with true if the attempt has begun. */
+  readonly begun: PromiseSettledResult<boolean> | undefined;
+  /** The time of the call. */
+  readonly asked: number;
+}
+
 interface Held {
   readonly lease: Lease;
   readonly hold: LeaseHold;
@@ -71,6 +86,34 @@ export class Placement implements Component {
    * needs isolation and all replicas of the pool are known to have none, and with `no_builder_with_options` when it needs a feature that none of them has.
    */
   acquire(wanted: Wanted, waitMs: number, signal: AbortSignal): Promise<Lease | undefined> {
+    return this.#acquire({ wanted, waitMs, signal });
+  }
+
+  /**
+   * The same, and begins the attempt on the replica that probably has the slot: `begin` is called right behind the request for the slot, so that its commands need no
+   * round trip of their own. It returns undefined, and changes nothing, if the build has no slot of that replica. `begun` is its result if it has.
+   */
+  async acquireAndBegin<T>(
+    wanted: Wanted,
+    { waitMs, signal, begin }: BeginOptions<T>,
+  ): Promise<{ readonly lease: Lease; readonly begun: T | undefined } | undefined> {
+    let begun: T | undefined;
+    const beginAt = async (replica: string) => {
+      begun = await begin(replica);
+      return begun !== undefined;
+    };
+    const lease = await this.#acquire({ wanted, waitMs, signal, begin: beginAt });
+    return lease && { lease, begun };
+  }
+
+  #acquire({
+    wanted,
+    waitMs,
+    signal,
+    begin,
+  }: Pick<Waiter, 'wanted' | 'waitMs' | 'signal'> & { readonly begin?: Waiter['begin'] }): Promise<
+    Lease | undefined
+  > {
     return new Promise((resolve, reject) => {
       const ask = () => this.#ask(waiter);
       signal.addEventListener('abort', ask);
@@ -84,7 +127,7 @@ export class Placement implements Component {
         wanted,
         since: performance.now(),
         waitMs,
-        signal,
+        ...{ signal, begin },
         patienceMs: wanted.home === undefined ? 0 : waitMs,
         askedAt: Number.NEGATIVE_INFINITY,
         resolve: withoutListener(resolve),
@@ -140,8 +183,14 @@ export class Placement implements Component {
     const asked = performance.now();
     try {
       const requests = waiters.map((waiter) => this.#request(waiter, asked));
-      const replies = await ledger.acquire(requests, ttlMs, this.#waiters.otherPools(waiters));
-      const answered = waiters.filter((waiter, at) => this.#answer(waiter, replies[at], asked));
+      const replying = ledger.acquire(requests, ttlMs, this.#waiters.otherPools(waiters));
+      // These commands follow on the same connection, so they find the slots.
+      const beginning = Promise.allSettled(waiters.map((waiter) => this.#begin(waiter, freed)));
+      const replies = await replying;
+      const begun = await beginning;
+      const answered = waiters.filter((waiter, at) =>
+        this.#answer(waiter, { reply: replies[at], begun: begun[at], asked }),
+      );
       this.#waiters.noteAsked(waiters, answered, asked);
       const urls = replies.flatMap(({ lease }) => lease?.url ?? []);
       // They took slots of other replicas, so this one is left for others.
@@ -155,6 +204,14 @@ export class Placement implements Component {
     if (freed !== undefined) this.#ask();
   }
 
+  /** Begins an attempt on the replica that will have the slot if any has: the one with the slot that came free, or the first choice while no other build waits. */
+  async #begin({ wanted, begin }: Waiter, freed: string | undefined): Promise<boolean> {
+    if (!begin) return false;
+    const isAlone = this.#waiters.size === 1;
+    const replica = freed ?? (isAlone ? this.#preferences.of(wanted).preference[0] : undefined);
+    return replica !== undefined && (await begin(replica));
+  }
+
   #request({ wanted, since, patienceMs }: Waiter, now: number): SlotRequest {
     const { id, pool, suspect, needsIsolation, needsFeature } = wanted;
     const { home, preference } = this.#preferences.of(wanted);
@@ -166,9 +223,15 @@ export class Placement implements Component {
   }
 
   /** Returns true once the waiter has its answer. */
-  #answer(waiter: Waiter, reply: AcquireReply | undefined, asked: number): boolean {
+  #answer(waiter: Waiter, { reply, begun, asked }: Answer): boolean {
     const { wanted, since, waitMs, signal, patienceMs, resolve, reject } = waiter;
-    if (reply?.lease && !this.#preferences.knows(reply.lease.url, wanted.pool)) {
+    if (reply?.lease && begun?.status === 'rejected') {
+      this.#options.ledger.free(reply.lease, 'none').catch(() => undefined);
+      reject(begun.reason);
+      return true;
+    }
+    const hasBegun = begun?.status === 'fulfilled' && begun.value;
+    if (reply?.lease && !hasBegun && !this.#preferences.knows(reply.lease.url, wanted.pool)) {
       // Another worker announced it, or this worker sees its end first.
       this.#options.ledger.free(reply.lease, 'none').catch(() => undefined);
       this.#waiters.makeDue([waiter]);
@@ -181,8 +244,9 @@ export class Placement implements Component {
         isKept: false,
       });
       // It came too late: the build may not begin any more.
-      if (signal.aborted) this.free(reply.lease, 'none');
-      resolve(signal.aborted ? undefined : reply.lease);
+      const isLate = signal.aborted && !hasBegun;
+      if (isLate) this.free(reply.lease, 'none');
+      resolve(isLate ? undefined : reply.lease);
       return true;
     }
     // A replica that refused may be able to build it, so this reply does not describe the whole pool.

@@ -17,7 +17,12 @@ function waiter(
       signal: new AbortController().signal,
       patienceMs: home === undefined ? 0 : 2_000,
     },
-    ...{ askedAt: Number.NEGATIVE_INFINITY, resolve: () => undefined, reject: () => undefined },
+    ...{
+      askedAt: Number.NEGATIVE_INFINITY,
+      begin: undefined,
+      resolve: () => undefined,
+      reject: () => undefined,
+    },
   };
 }
 

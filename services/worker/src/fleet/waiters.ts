@@ -31,6 +31,8 @@ export interface Waiter {
   patienceMs: number;
   /** When a slot was last requested for it. */
   askedAt: number;
+  /** Begins the attempt on a replica, if the build has a slot there. Returns whether it did. */
+  readonly begin: ((replica: string) => Promise<boolean>) | undefined;
   readonly resolve: (lease: Lease | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
