@@ -185,6 +185,7 @@ export class Builds {
         store.start(id, {
           ...{ token: leaseId, worker: `worker-${at % workers}`, replica: lease.url },
           takesSuspects: true,
+          first: this.#room.first,
         }),
       ),
     );

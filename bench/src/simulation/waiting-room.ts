@@ -50,6 +50,11 @@ export class WaitingRoom {
     return this.#waiting.map(({ id }) => id);
   }
 
+  /** The priority of the first job that waits. */
+  get first(): number | undefined {
+    return this.#waiting.find(({ suspect }) => !suspect)?.priority;
+  }
+
   /** Returns the next time at which the passage of time alone changes something for a waiter. */
   nextAfter(now: number): number {
     let next = Number.POSITIVE_INFINITY;

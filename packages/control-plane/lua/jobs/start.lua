@@ -3,7 +3,7 @@
 --- @include "jobs/include/held"
 -- Begins an attempt.
 -- Arguments: id, token, worker, replica, id of the build (absent for a job that joins parts), ms that its slot lives without a holder, losses that quarantine, whether the worker has room for a suspect, the oldest mark of time at which jobs are not held.
--- The lease of the build, if the caller does not know yet whether it holds a slot of the replica.
+-- The lease of the build, if the caller does not know yet whether it holds a slot of the replica. The priority of the first job that the worker holds ready, if it has one.
 -- Outcome: {'ok', state before, record, the values that the record lists}, {'wait'} with the record queued, {'held', ms} while another attempt holds its slot,
 -- {'terminal', state}, {'missing'}, also when it parked the job, or {'no_slot'} when the lease holds no slot of the replica. Nothing is written then.
 --
@@ -70,6 +70,9 @@ if batch and redis.call('HSETNX', batch.key, 'started_at', whole(now)) == 1 then
   redis.call('HSET', batch.key, 'ended_before', f[1] + f[2] + f[3])
 end
 local fairness, field, tag = fairness_of(pool_of(job)), 'virtual:' .. get(job, 'band'), tonumber(get(job, 'tag'))
+-- This job may start before jobs that come first, because a slot with its layers was free. New jobs of other tenants do not wait for all of these.
+local first = args.first and (args.first - 1) / constants.band_priorities - tonumber(get(job, 'band')) or -1
+if first >= 0 and first < 1 then tag = math.min(tag, first * constants.band_priorities / 4) end
 if tag > tonumber(redis.call('HGET', fairness, field) or '0') then redis.call('HSET', fairness, field, tag) end
 change(job, state, 'running', 'job.started')
 return reply({ 'ok', state, redis.call('HGETALL', job.key), job_values(job) })

@@ -39,6 +39,19 @@ function newQueue() {
       waiting.push({ id, label, pool, priority });
       return priority;
     },
+    /** Starts the last job, as for a slot that has its layers. The first ones are ready. */
+    async startLast() {
+      waiting.sort((a, b) => a.priority - b.priority);
+      const last = waiting.pop();
+      const first = waiting[0]?.priority;
+      await store.start(last?.id ?? '', {
+        token: 't',
+        worker: 'w',
+        replica: 'b',
+        takesSuspects: true,
+        first,
+      });
+    },
     async startNext(pool = 'default') {
       waiting.sort((a, b) => a.priority - b.priority);
       const at = waiting.findIndex((job) => job.pool === pool);
@@ -58,6 +71,15 @@ describe('the order of waiting jobs', () => {
     const { submit, startNext } = newQueue();
     for (let at = 0; at < 300; at++) await submit(`bulk-${at}`, large);
     for (let at = 0; at < 50; at++) await startNext();
+    await submit('single', small);
+    const next = [await startNext(), await startNext(), await startNext()];
+    expect(next).toContain('single');
+  });
+
+  it('starts the only job of one tenant early, also when jobs of another tenant that are far behind have started before their turn', async () => {
+    const { submit, startNext, startLast } = newQueue();
+    for (let at = 0; at < 100; at++) await submit(`bulk-${at}`, large);
+    for (let at = 0; at < 10; at++) await startLast();
     await submit('single', small);
     const next = [await startNext(), await startNext(), await startNext()];
     expect(next).toContain('single');

@@ -40,6 +40,8 @@ export interface StartOptions extends PlacedBuild {
   readonly takesSuspects: boolean;
   /** The lease of the build, if the caller does not know yet whether it holds a slot of the replica. */
   readonly lease?: string | undefined;
+  /** The priority of the first job of the pool that the worker holds ready. Default: this job is the first. */
+  readonly first?: number | undefined;
 }
 
 export interface QueueState {
@@ -229,9 +231,9 @@ export class JobStore {
 
   /** Begins an attempt. Takes over a record that is still running, because the worker that held it is lost. */
   async start(id: string, options: StartOptions): Promise<StartReply> {
-    const { token, worker, replica, build, takesSuspects, lease } = options;
+    const { token, worker, replica, build, takesSuspects, lease, first } = options;
     const args = {
-      ...{ id, token, worker, replica, build, lease, slot_ms: this.#buildSlotMs },
+      ...{ id, token, worker, replica, build, lease, first, slot_ms: this.#buildSlotMs },
       max_lost: this.#quarantineAfter,
       takes_suspects: takesSuspects,
       least_mark: this.#leastMark(),

@@ -73,6 +73,7 @@ export const transitions = {
     takes_suspects: z.boolean(),
     least_mark: z.int(),
     lease: z.string().optional(),
+    first: z.int().optional(),
   }),
   place: script('place', { ...held, ...builder }),
   attach: script('attach', {

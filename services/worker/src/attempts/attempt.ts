@@ -162,7 +162,10 @@ export class Attempts {
       except: new Set<string>(),
     };
     const start = (replica: string, { build, lease }: Pick<StartOptions, 'build' | 'lease'>) =>
-      store.start(admitted.id, { token, worker: workerName, replica, build, takesSuspects, lease });
+      store.start(admitted.id, {
+        ...{ token, worker: workerName, replica, build, takesSuspects, lease },
+        first: placement.firstOf(admitted.pool),
+      });
     const begin = async (replica: string) => {
       const started = await start(replica, { build: buildId, lease: wanted.id });
       return started.outcome === 'no_slot' ? undefined : started;

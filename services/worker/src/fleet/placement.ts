@@ -149,6 +149,11 @@ export class Placement implements Component {
     }
   }
 
+  /** Returns the priority of the first job of a pool that waits for a slot here. */
+  firstOf(pool: string): number | undefined {
+    return this.#waiters.firstOf(pool);
+  }
+
   /** Requests slots for the jobs that are due, and for these, in one call, now or after the call in progress. */
   #ask(...waiters: readonly Waiter[]): void {
     this.#waiters.makeDue(waiters);

@@ -142,6 +142,11 @@ export class Waiters {
     return [...due];
   }
 
+  /** Returns the priority of the first build of a pool. A suspect may have to wait for other suspects, so it is not one. */
+  firstOf(pool: string): number | undefined {
+    return this.#all.find(({ wanted }) => wanted.pool === pool && !wanted.suspect)?.wanted.priority;
+  }
+
   /** Returns the pools of builds that wait beside these. */
   otherPools(waiters: readonly Waiter[]): readonly string[] {
     const asked = new Set(waiters);

@@ -92,7 +92,7 @@ create_job = function(job, a)
     share = ms and redis.call('ZCOUNT', durations, '(' .. ms, '+inf') / known or 0.5
   end
   local tag = virtual + share * (last - virtual)
-  local priority = 1 + class * 699050 + math.min(699049, math.floor(tag * 4))
+  local priority = 1 + class * constants.band_priorities + math.min(constants.band_priorities - 1, math.floor(tag * 4))
   if pushes_to and reuse ~= 'force' then
     local in_progress = redis.call('HMGET', keys.buildInProgress(image_in_tenant), 'job', 'key')
     if in_progress[2] == build_key and not get(job_of(in_progress[1]), 'cancel_requested') then
