@@ -170,6 +170,14 @@ describe('a build whose replica keeps it', () => {
     expect(nextBuild.canceled).toBe(1);
   });
 
+  it('ends as canceled when another worker stops it before its own worker knows of the cancellation', async () => {
+    const { id, build } = await building();
+    const { redis, keys } = installation;
+    await redis.hset(keys.job(id), { cancel_requested: 1, cancel_requested_at: Date.now() });
+    build.end({ status: 'failed', code: 'canceled', error: 'The build was stopped.' });
+    expect(await installation.ended(id)).toMatchObject({ state: 'canceled' });
+  });
+
   it.each([-1, 1])('is begun, continued and canceled where the clock is off by %i hours', async (hours) => {
     await replica.stop();
     replica = await startKeepingReplica({ aheadMs: hours * 3_600_000 });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openCell } from '@slipway/control-plane/cell';
+import { CanceledBuilds } from '@slipway/control-plane/jobs';
 import { MinuteCounts, StatsStore } from '@slipway/control-plane/stats';
 import { openBlobStore } from '@slipway/shared/blobs';
 import { openSetting } from '@slipway/shared/config';
@@ -17,6 +18,7 @@ import { Registry } from '@slipway/shared/metrics';
 import { deriveKeys } from '@slipway/shared/signing';
 import { noTracing } from '@slipway/shared/tracing';
 import express from 'express';
+import { CanceledBuildStopper } from './attempts/canceled-build-stopper.js';
 import { createBuilds } from './attempts/create-builds.js';
 import { Interruptions } from './attempts/interruptions.js';
 import { shownSettings, type WorkerConfig } from './config.js';
@@ -74,7 +76,11 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   const eventLoop = new EventLoop();
   measureOverload({ registry, eventLoop });
   const builds = createBuilds({ ...shared, interruptions, timeMarks, eventLoop, renewal, tracing, cleanups });
-  const leader = createLeader({ ...shared, webhooks, timeMarks });
+  const canceledBuilds = new CanceledBuildStopper({
+    ...{ subscriber, keys, now, logger, payloadSecret: config.payloadSecret, dispatcher: fleet.agent },
+    builds: new CanceledBuilds({ redis, keys }),
+  });
+  const leader = createLeader({ ...shared, webhooks, timeMarks, canceledBuilds });
   const stats = new StatsWriter({ counts, store: new StatsStore({ redis, keys }), cleanups, logger });
   logger.info({ worker: workerName, ...shownSettings(config) }, 'starting');
   const servers = serviceServers({
@@ -105,6 +111,6 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     stats,
   ];
   // A worker that drains announces nothing: its successor may have other settings.
-  const first = [leader, ...fleet.announcers, ...builds.components];
+  const first = [leader, canceledBuilds, ...fleet.announcers, ...builds.components];
   return [stopInOrder({ name: 'worker', first, last })];
 }

@@ -12,10 +12,7 @@ if args.client then
   if redis.call('EXISTS', clients) == 1 then return reply({ 'wanted' }) end
 end
 request_cancel(job)
-if state == 'running' then
-  redis.call('PUBLISH', keys.cancellations, job.id)
-  return reply({ 'requested' })
-end
+if state == 'running' then return reply({ 'requested' }) end
 local code, detail = batch_end_of(job)
 cancel_queued(job, code or 'canceled', detail or 'The job was canceled.')
 return reply({ 'ok' })

@@ -3,6 +3,7 @@ export { type BatchRecord, toBatch } from './batch-record.js';
 export { BatchStore } from './batch-store.js';
 export { BuildClients, type WaitingClient } from './build-clients.js';
 export { cancelStopped } from './cancel-stopped.js';
+export { type CanceledBuild, CanceledBuilds } from './canceled-builds.js';
 export { Dispatch, type DispatchJob, type QueueChange } from './dispatch.js';
 export { Hold, type HoldState } from './hold.js';
 export type { PartPlan, Tenant } from './identity.js';

@@ -104,6 +104,7 @@ export const transitions = {
     max_lost: z.int(),
   }),
   cancel: script('cancel', { ...id, client: z.string().optional() }),
+  claimCanceled: script('claim-canceled', { limit: z.int(), again_ms: z.int() }),
   joinBuild: script('join-build', {
     ...{ request: z.string(), client: z.string(), id: z.string().optional() },
     ...{ client_ms: z.int(), request_ms: z.int() },

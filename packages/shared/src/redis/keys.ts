@@ -16,6 +16,8 @@ const patterns = {
   undispatched: 'undispatched',
   /** Channel that announces the cancellation of a running job. */
   cancellations: 'cancellations',
+  /** Sorted set of running jobs that were canceled and whose replica keeps the build; score = when a worker may stop the build, in ms. */
+  canceledBuilds: 'builds:canceled',
   /** Sorted set of registry hosts that jobs wait for; score = start of the wait, in ms. See jobs/include/registry.lua. */
   registries: 'registries',
   /** Hash: the circuit of a registry. */

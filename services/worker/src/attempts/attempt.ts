@@ -269,6 +269,13 @@ export class Attempts {
     return { status: 'success', digest, durationMs: duration_ms };
   }
 
+  /** Returns why the attempt ends, if its build failed because another worker has stopped it for a canceled job. */
+  async #interruption(jobId: string, token: string, { isKept }: Hold): Promise<Interrupted | undefined> {
+    if (!isKept) return undefined;
+    const { canceled } = await this.#deps.store.interrupted(new Map([[jobId, token]]));
+    return canceled.length > 0 ? new Interrupted('canceled') : undefined;
+  }
+
   async #buildAndRecord(begun: Begun, hold: Hold, summary: Summary): Promise<AttemptResult> {
     const { record, token, prepared, lease, trace, takenOver } = begun;
     const { redis, keys, blobs, store, tracing, logger } = this.#deps;
@@ -308,7 +315,7 @@ export class Attempts {
         if (summary.outcome === 'succeeded') this.#countSuccess(record, lease ? end.durationMs : undefined);
         return { kind: 'done' };
       }
-      failure = new SlipwayError(end.code, end.detail);
+      failure = (await this.#interruption(record.id, token, hold)) ?? new SlipwayError(end.code, end.detail);
     } catch (error) {
       failure = error instanceof Interrupted ? error : asSlipwayError(error);
       if (failure instanceof SlipwayError && failure.code === 'internal') {

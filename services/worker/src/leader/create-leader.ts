@@ -6,6 +6,7 @@ import type { BlobStore } from '@slipway/shared/blobs';
 import type { Logger } from '@slipway/shared/logger';
 import { deriveKeys } from '@slipway/shared/signing';
 import { SourceOwners, SourceUses } from '@slipway/source';
+import type { CanceledBuildStopper } from '../attempts/canceled-build-stopper.js';
 import type { WorkerConfig } from '../config.js';
 import type { Jobs } from '../dispatch/create-jobs.js';
 import type { Fleet } from '../fleet/create-fleet.js';
@@ -35,6 +36,7 @@ interface TasksOptions {
   readonly fleet: Fleet;
   readonly webhooks: Webhooks;
   readonly timeMarks: TimeMarks;
+  readonly canceledBuilds: Pick<CanceledBuildStopper, 'look'>;
   readonly blobs: BlobStore;
   readonly isolation: IsolationKey;
   readonly counts: MinuteCounts;
@@ -54,6 +56,7 @@ export function createLeader(options: TasksOptions): Leader {
 function tasksOf(options: TasksOptions): LeaderTask[] {
   const { cell, config, jobs, fleet, webhooks, blobs, isolation, counts, metrics, logger, timeMarks } =
     options;
+  const { canceledBuilds } = options;
   const { redis, keys, now, faults } = cell;
   const { store, builds, batches, dispatch } = jobs;
   const { registry, pools, discovery, kubernetes } = fleet;
@@ -66,6 +69,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
     new Capacity({ registry, pools, builds, logger }),
     ...(config.podDeletionCost && kubernetes ? [new DeletionCosts({ registry, kubernetes, logger })] : []),
     new QueueDepth({ pools, store, counts }),
+    { name: 'canceled builds', everyMs: 5_000, run: () => canceledBuilds.look() },
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),
     new Batches({ batches, store, logger }),
     new UnsavedLogs({ redis, keys, blobs, store, logger }),

@@ -34,10 +34,14 @@ begin_parts = function(job)
   end
 end
 
--- Keeps the time of the first request.
+-- Requests the end of a job, and keeps the time of the first request. A running job gets it from its worker. Its build may have no worker, so any worker stops the
+-- build at its replica if it has not ended within a second (claim-canceled.lua). A key of a wrong type costs only that.
 local function request_cancel(job)
   redis.call('HSET', job.key, 'cancel_requested', 1)
   redis.call('HSETNX', job.key, 'cancel_requested_at', whole(now))
+  if get(job, 'state') ~= 'running' then return end
+  if places_of(job).build then redis.pcall('ZADD', keys.canceledBuilds, 'NX', now + 1000, job.id) end
+  redis.call('PUBLISH', keys.cancellations, job.id)
 end
 
 -- Cancels the parts of a job that has ended: nothing needs them any more.
@@ -51,7 +55,6 @@ local function cancel_parts(job)
       cancel_queued(other, 'canceled', 'The job that it is a part of has ended.')
     elseif state == 'running' then
       request_cancel(other)
-      redis.call('PUBLISH', keys.cancellations, part)
     end
   end
 end
