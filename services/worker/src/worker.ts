@@ -30,12 +30,16 @@ import { IsolationKey } from './isolation/isolation-key.js';
 import { createLeader } from './leader/create-leader.js';
 import { createMetrics, measureOverload, measureRenewal } from './metrics.js';
 import { createWebhooks } from './notify/create-webhooks.js';
+import { RedisAway } from './redis-away.js';
 import { Renewal } from './renewal/renewal.js';
 import { StatsWriter } from './stats/stats-writer.js';
 
+/** Milliseconds that a stopping worker waits for Redis, if all of its builds can go on without it. */
+const withoutRedisMs = 5_000;
+
 /** Creates the components of a worker. Nothing runs until the components run. */
 export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Component[]> {
-  const { config, logger, cleanups, tracing = noTracing, countWork } = deps;
+  const { config, logger, cleanups, tracing = noTracing, countWork, endEarly } = deps;
   const registry = new Registry();
   const workerName = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const cell = await openCell({
@@ -58,6 +62,12 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   const subscriber = cell.connect('subscriber');
   const interruptions = new Interruptions({ store: jobs.store, subscriber, keys, logger });
   countWork?.(() => interruptions.size);
+  const redisAway = new RedisAway({ ready: cell.ready });
+  endEarly?.(() =>
+    redisAway.forMs > withoutRedisMs && interruptions.areKept
+      ? 'stopped without Redis: other workers continue the builds once Redis is back'
+      : undefined,
+  );
   const renewal = new Renewal({ config, logger });
   measureRenewal({ registry, renewal });
   const fleet = createFleet({ cell, config, renewal, interruptions, subscriber, metrics, logger, cleanups });
@@ -102,6 +112,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
   const last = [
     ...servers,
     ...cell.components,
+    redisAway,
     timeMarks,
     interruptions,
     eventLoop,

@@ -7,7 +7,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-/** Starts a service whose creation is the body of a function with the arguments `cleanups` and `countWork`, and waits until it has printed "started". */
+/** Starts a service whose creation is the body of a function with the arguments `cleanups`, `countWork` and `endEarly`, and waits until it has printed "started". */
 async function startService(create: string) {
   const program = `
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ const forever = new Promise(() => {});
 await runService({
   loadConfig: () => ({ logLevel: 'info', shutdownGraceMs: 600_000 }),
   endingMs: 200,
-  async create({ cleanups, countWork }) { ${create} },
+  async create({ cleanups, countWork, endEarly }) { ${create} },
 });
 `;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
@@ -71,6 +71,24 @@ describe('a service that is stopped', () => {
     await expect.poll(printed, { timeout: 10_000 }).toContain('still there');
     child.stdin?.write('end\n');
     expect(await ended).toEqual([1, null]);
+  });
+
+  it('ends early for a reason, though it has work, and only once it is stopped', async () => {
+    const { child, printed, ended } = await startService(`
+      countWork(() => 1);
+      let looks = 0;
+      endEarly(() => { looks++; return looks > 2 ? 'the store is away' : undefined; });
+      return [{ name: 'stuck', async run(signal) {
+        started();
+        await once(signal, 'abort');
+        process.stdout.write('looks before the stop: ' + looks + '\\n');
+        await forever;
+      } }];
+    `);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([1, null]);
+    expect(printed()).toContain('looks before the stop: 0');
+    expect(printed()).toContain('the store is away');
   });
 
   it('ends without its grace time while it is still being created', async () => {

@@ -98,6 +98,8 @@ const flushShare = 0.1;
 const flushAtMostMs = 2_500;
 
 const usualEndingMs = 25_000;
+/** Milliseconds between two looks for a reason to end early. */
+const lookEveryMs = 250;
 
 interface IdleOptions {
   readonly isBusy: () => boolean;
@@ -125,6 +127,8 @@ export interface ServiceDeps<C> {
    * it waits for, such as a Redis that is gone. A service without a count has the whole grace time.
    */
   readonly countWork?: (count: () => number) => void;
+  /** Registers a reason for which a stopping process ends at once, with its work undone. Undefined: it goes on. */
+  readonly endEarly?: (reason: () => string | undefined) => void;
 }
 
 interface ServiceOptions<C extends ServiceConfig> {
@@ -175,6 +179,7 @@ export async function runService<C extends ServiceConfig>(options: ServiceOption
   cleanups.defer('tracing', close);
   const stop = new AbortController();
   const counts: (() => number)[] = [];
+  const reasons: (() => string | undefined)[] = [];
   let isCreated = false;
   const isBusy = () => isCreated && (counts.length === 0 || counts.some((count) => count() > 0));
   const giveUp = (message: string) => {
@@ -188,6 +193,10 @@ export async function runService<C extends ServiceConfig>(options: ServiceOption
     whenIdle({ isBusy, forMs: options.endingMs ?? usualEndingMs }, () =>
       giveUp('not stopped, though no work is left'),
     );
+    setInterval(() => {
+      const reason = reasons.map((each) => each()).find((each) => each !== undefined);
+      if (reason !== undefined) giveUp(reason);
+    }, lookEveryMs).unref();
     stop.abort();
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
@@ -195,6 +204,7 @@ export async function runService<C extends ServiceConfig>(options: ServiceOption
     const components = await options.create({
       ...{ config, logger, cleanups, tracing },
       countWork: (count) => counts.push(count),
+      endEarly: (reason) => reasons.push(reason),
     });
     isCreated = true;
     await runComponents(components, stop.signal);

@@ -30,6 +30,7 @@ export interface Hold {
 
 interface Held {
   readonly token: string;
+  readonly hold: Hold;
   readonly abort: AbortController;
   goesOn: boolean;
 }
@@ -61,19 +62,21 @@ export class Interruptions implements Component {
   /** Registers an attempt. An earlier one of the same job is stale: the queue delivered the job again. */
   hold(jobId: string, token: string): Hold {
     this.interrupt(jobId, 'stale');
-    const held: Held = { token, abort: new AbortController(), goesOn: false };
-    this.#held.set(jobId, held);
-    return {
-      signal: held.abort.signal,
+    const abort = new AbortController();
+    const hold: Hold = {
+      signal: abort.signal,
       isKept: false,
       setGoesOn: (goesOn) => {
         held.goesOn = goesOn;
-        if (goesOn && this.#isHandingOver) held.abort.abort(new Interrupted('handed_over'));
+        if (goesOn && this.#isHandingOver) abort.abort(new Interrupted('handed_over'));
       },
       forget: () => {
         if (this.#held.get(jobId) === held) this.#held.delete(jobId);
       },
     };
+    const held: Held = { token, hold, abort, goesOn: false };
+    this.#held.set(jobId, held);
+    return hold;
   }
 
   /** Stops the attempts whose builds go on without this worker, now and from now on. */
@@ -89,6 +92,11 @@ export class Interruptions implements Component {
 
   interruptAll(reason: Interruption): void {
     for (const jobId of this.#held.keys()) this.interrupt(jobId, reason);
+  }
+
+  /** Returns true if the replicas keep the builds of all attempts, or their results, so that other workers can continue without this one. */
+  get areKept(): boolean {
+    return [...this.#held.values()].every(({ hold }) => hold.isKept);
   }
 
   get size(): number {
