@@ -146,8 +146,7 @@ describe('the leader', () => {
     ]);
     await expect.poll(() => ran).toEqual(['begun']);
     // Every renewal fails from now on.
-    await redis.del(keys.leader);
-    await redis.hset(keys.leader, 'no', 'string');
+    await redis.multi().del(keys.leader).hset(keys.leader, 'no', 'string').exec();
     await expect.poll(() => ran, { timeout: 10 * leaseMs }).toEqual(['begun', 'stopped']);
   });
 
