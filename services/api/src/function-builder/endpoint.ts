@@ -230,8 +230,7 @@ async function answerJob(
   });
   if (ended) {
     answer.end(resultOf(ended));
-    if (await isSent(res)) await deps.clients.leave(waiting, true);
-    return;
+    return await deps.clients.leave(waiting, await isSent(res, closed));
   }
   if (closed.aborted) return await cancelUnlessBack(waiting, deps);
   answer.end({ status: 'failed', error: `This process is shutting down. ${goesOn}`, code: 'draining' });

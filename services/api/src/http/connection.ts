@@ -13,8 +13,12 @@ export function closedSignal(res: Response): AbortSignal {
   return controller.signal;
 }
 
-/** Resolves when an answer that was ended has left this process (true), or its connection has closed before (false). */
-export async function isSent(res: Response): Promise<boolean> {
+/**
+ * Resolves when an answer that was ended has left this process (true), or its connection has closed before (false). `closed` is its `closedSignal`: Node takes
+ * an answer that is ended after the connection for finished.
+ */
+export async function isSent(res: Response, closed: AbortSignal): Promise<boolean> {
+  if (closed.aborted) return false;
   if (!res.writableFinished && !res.closed) {
     await new Promise<void>((resolve) => void res.once('finish', resolve).once('close', resolve));
   }
