@@ -1,6 +1,6 @@
 --- @include "jobs/include/batch"
 -- Accepts a batch, and releases its first jobs to the queue. No job of a draft is in the queue.
--- Arguments: id. Outcome: {'ok'}, {'missing'}, or {'terminal', 'closed'} when the batch is already accepted or stopped.
+-- Arguments: id. Outcome: {'ok', record}, {'missing'}, or {'terminal', 'closed'} when the batch is already accepted or stopped.
 local f = redis.call('HMGET', batch.key, 'tenant', 'stopped', 'committed', 'on_failure', 'failed')
 if not f[1] then return reply({ 'missing' }) end
 if f[2] or f[3] then return reply({ 'terminal', 'closed' }) end
@@ -17,4 +17,4 @@ end
 if f[4] == 'stop' and f[5] ~= '0' then stop_batch(batch, 'job_failed') end
 while release_next_of_batch(batch) do end
 end_batch_if_done(batch)
-return reply({ 'ok' })
+return reply({ 'ok', redis.call('HGETALL', batch.key) })

@@ -11,6 +11,7 @@ import { toBatch } from './batch-record.js';
 import { BatchStore } from './batch-store.js';
 import { cancelStopped } from './cancel-stopped.js';
 import { JobStore } from './job-store.js';
+import { plannedRecord } from './planned-record.js';
 import { RecordedQueue } from './testing.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -60,7 +61,7 @@ function stores() {
   };
   const committed = async (count: number, options: Partial<BatchOptions> = {}) => {
     const made = await draft(count, options);
-    expect(await batches.commit(made.batch)).toBe(true);
+    expect(await batches.commit(made.batch)).toBeDefined();
     return made;
   };
   const begin = async (id: string) => {
@@ -105,7 +106,7 @@ describe('a batch', () => {
     const { batch, ids } = await draft(3);
     expect([released, await redis.zcard(keys.undispatched)]).toEqual([[], 0]);
     expect(await countsOf(batch)).toMatchObject({ queued: 3 });
-    expect(await batches.commit(batch)).toBe(true);
+    expect(await batches.commit(batch)).toBeDefined();
     expect(released.toSorted()).toEqual(ids);
     expect((await redis.zrange(keys.undispatched, '0', '-1')).toSorted()).toEqual(ids);
     const [a, b, c] = ids as [string, string, string];
@@ -183,7 +184,7 @@ describe('a batch', () => {
     const { batch } = await draft(2);
     expect(await batches.drafts(-1_000)).toEqual([batch]);
     expect(await batches.giveUp(batch)).toBe(true);
-    expect(await batches.commit(batch)).toBe(false);
+    expect(await batches.commit(batch)).toBeUndefined();
     await expect(create(spec('late'), batch)).rejects.toMatchObject({ code: 'batch_closed' });
     await sweep(batch);
     expect([released, await countsOf(batch)]).toEqual([
@@ -229,7 +230,7 @@ describe('identical jobs', () => {
     // The failure comes before the commit of the batch, which succeeds anyway.
     await end(first.id, failed);
     expect(await store.get(sharer.id)).toMatchObject({ state: 'failed', error: { code: 'build_failed' } });
-    expect(await batches.commit(batch)).toBe(true);
+    expect(await batches.commit(batch)).toBeDefined();
     await sweep(batch);
     expect(await stateOf(other.id)).toBe('canceled');
     expect((await batches.get(batch))?.finishedAt).toBeDefined();
@@ -315,5 +316,68 @@ describe('a job that may be skipped', () => {
     expect((await create(spec('image', skip))).isReleased).toBe(false);
     await end((await create(spec('image', { source: sourceOf('b') }))).id, succeeded);
     expect((await create(spec('image', skip))).isReleased).toBe(true);
+  });
+});
+
+describe('jobs that are added together', () => {
+  const planned = (specs: readonly JobSpec[]) =>
+    specs.map((wanted) => ({
+      id: newId('job'),
+      spec: wanted,
+      planned: plannedRecord(wanted, { tenant }),
+    }));
+
+  type Job = ReturnType<typeof planned>[number];
+
+  /** The content of the keys of an installation, without ids and times. */
+  async function contentsOf(base: string, ids: readonly string[]) {
+    const names = await redis.keys(`${base.replace(/[{}]/g, '\\$&')}*`);
+    const plain = (value: unknown) =>
+      ids
+        .reduce((text, id, at) => text.replaceAll(id, `id-${at}`), JSON.stringify(value).replaceAll(base, ''))
+        .replace(/\d{13}(-\d+)?|"unit","\d+"/g, 'time');
+    const contents = names.map(async (name) => {
+      const type = await redis.type(name);
+      if (type === 'hash') return [name, type, Object.entries(await redis.hgetall(name)).sort()];
+      if (type === 'zset') return [name, type, await redis.zrange(name, '0', '-1', 'WITHSCORES')];
+      if (type === 'stream') return [name, type, await redis.xrange(name, '-', '+')];
+      return [name, type, type === 'set' ? (await redis.smembers(name)).sort() : await redis.get(name)];
+    });
+    return (await Promise.all(contents)).map(plain).sort();
+  }
+
+  it('leave the same in Redis as jobs that are added one by one', async () => {
+    const map = (text: string) => ({ build_args: { A: text.repeat(300) } });
+    const specs = [
+      spec('one', { function: 'one', labels: { a: 'b' }, ...map('x') }),
+      spec('two', { function: 'two', priority: 'high', ...map('x') }),
+      spec('one', { function: 'one', labels: { a: 'b' }, ...map('x') }),
+      spec('two', { priority: 'low', tags: ['r.example/more:2'], ...map('y') }),
+    ];
+    const found = await Promise.all(
+      [1, specs.length].map(async (atOnce) => {
+        const { open, batches, store, keys } = stores();
+        const batch = await open(specs.length);
+        const jobs = planned(specs);
+        for (let at = 0; at < jobs.length; at += atOnce)
+          await batches.addJobs(batch, jobs.slice(at, at + atOnce), { tenant });
+        const record = await batches.commit(batch);
+        expect(record).toEqual(await batches.get(batch));
+        const first = await store.get(jobs[0]?.id ?? '');
+        expect(first?.spec).toEqual(specs[0]);
+        return await contentsOf(keys.base, [batch, ...jobs.map(({ id }) => id)]);
+      }),
+    );
+    expect(found[1]).toEqual(found[0]);
+  });
+
+  it('are added all or none', async () => {
+    const { open, batches, store } = stores();
+    const batch = await open(3);
+    const [first, second, third] = planned([spec('a'), spec('b'), spec('c')]) as [Job, Job, Job];
+    await batches.addJobs(batch, [second], { tenant });
+    await expect(batches.addJobs(batch, [first, second, third], { tenant })).rejects.toThrow(/taken/);
+    expect(await store.get(first.id)).toBeUndefined();
+    expect((await batches.get(batch))?.counts.queued).toBe(1);
   });
 });

@@ -1,9 +1,17 @@
 import type { BatchOptions, JobState } from '@slipway/shared/contracts';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import { noTracing, type Tracing } from '@slipway/shared/tracing';
-import { noRecordFaults, onlyReadable, type RecordFaults, readRecord } from '../records/index.js';
+import {
+  type Fields,
+  fieldsOf,
+  noRecordFaults,
+  onlyReadable,
+  type RecordFaults,
+  readRecord,
+} from '../records/index.js';
 import { storedQuotaExceeded } from '../stored/index.js';
 import { type BatchRecord, parseBatchRecord } from './batch-record.js';
+import { type BatchJob, type Creation, createJobs } from './create-job.js';
 import type { Tenant } from './identity.js';
 import { createTransition, type Transition, type TransitionOptions, transitions } from './transition.js';
 
@@ -61,9 +69,19 @@ export class BatchStore {
     if (outcome === 'full') throw storedQuotaExceeded({ tenant: tenant.name, used, bytes, maxStoredBytes });
   }
 
-  /** Accepts the whole batch. Returns false when its draft was canceled before. */
-  async commit(id: string): Promise<boolean> {
-    return (await this.#transition(transitions.commitBatch, { id }))[0] === 'ok';
+  /**
+   * Writes jobs of a draft, all or none. It is one step of Redis, which takes about a tenth of a ms for each job. Throws `batch_closed`,
+   * `source_not_found` and `stored_quota_exceeded`.
+   */
+  async addJobs(id: string, jobs: readonly BatchJob[], creation: Creation): Promise<void> {
+    const writer = { transition: this.#transition, tracing: this.#tracing };
+    await createJobs(jobs, { ...creation, batch: id }, writer);
+  }
+
+  /** Accepts the whole batch, and returns its record. Returns undefined when its draft was canceled before. */
+  async commit(id: string): Promise<BatchRecord | undefined> {
+    const [outcome, fields] = await this.#transition(transitions.commitBatch, { id });
+    return outcome === 'ok' ? await this.#parsed(id, fieldsOf(fields as string[])) : undefined;
   }
 
   /** Stops the batch: none of its waiting jobs begins. Its jobs are then canceled one by one; see `stopping`. */
@@ -80,8 +98,11 @@ export class BatchStore {
   }
 
   async get(id: string): Promise<BatchRecord | undefined> {
-    const reply = this.#redis.hgetall(this.#keys.batch(id));
-    return await readRecord({ kind: 'batch', id, reply, parse: parseBatchRecord, faults: this.#faults });
+    return await this.#parsed(id, this.#redis.hgetall(this.#keys.batch(id)));
+  }
+
+  #parsed(id: string, reply: Promise<Fields> | Fields): Promise<BatchRecord | undefined> {
+    return readRecord({ kind: 'batch', id, reply, parse: parseBatchRecord, faults: this.#faults });
   }
 
   /** Returns a page of a tenant's batches, newest first. The page begins after the id `before`. */

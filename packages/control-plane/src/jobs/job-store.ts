@@ -5,6 +5,7 @@ import type { Keys, Redis } from '@slipway/shared/redis';
 import { noTracing, type Tracing } from '@slipway/shared/tracing';
 import {
   type Fields,
+  fieldsOf,
   noRecordFaults,
   onlyReadable,
   type RecordFaults,
@@ -166,7 +167,7 @@ export class JobStore {
 
   /** Throws `record_unreadable` when the record that a transition returned cannot be read. */
   async #recordOf(id: string, flat: unknown, values: unknown): Promise<JobRecord> {
-    const record = await this.#parsed(id, pairs(flat as string[]), sharedValuesFrom(values as string[]));
+    const record = await this.#parsed(id, fieldsOf(flat as string[]), sharedValuesFrom(values as string[]));
     if (!record) throw new SlipwayError('internal', `The record of ${id} is empty.`);
     return record;
   }
@@ -362,10 +363,4 @@ export class JobStore {
     });
     return { canceled, stale };
   }
-}
-
-function pairs(flat: readonly string[]): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (let at = 0; at + 1 < flat.length; at += 2) fields[flat[at] as string] = flat[at + 1] as string;
-  return fields;
 }

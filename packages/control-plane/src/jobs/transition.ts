@@ -41,28 +41,12 @@ const attempt = {
  */
 export const transitions = {
   create: script('create', {
-    ...id,
-    spec: z.string(),
-    secret: z.string().optional(),
     tenant: z.string(),
     weight: z.number(),
-    class: z.int(),
-    expected: z.string(),
-    build_key: z.string(),
-    reuse: z.enum(['skip', 'share', 'force']),
     batch: z.string().optional(),
-    func: z.string().optional(),
-    pool: z.string(),
-    parts: z.string().optional(),
-    plan: z.string().optional(),
-    trace: z.string().optional(),
-    shared: z.string(),
-    bytes: z.int(),
     limit: z.int().optional(),
-    sources: z.array(z.string()),
-    references: z.array(z.string()),
-    values: z.array(z.string()),
-    indexes: z.array(z.string()),
+    /** Several jobs, each as lua/jobs/create.lua reads it. */
+    jobs: z.array(z.string()),
   }),
   admit: script('admit', { ...id, queue_timeout_ms: z.number(), least_mark: z.int() }),
   start: script('start', {
@@ -193,12 +177,17 @@ export type Transition = <Args>(
 /** The reply of a script: its outcome, released jobs, and withdrawn jobs. */
 type ScriptReply = readonly [TransitionReply, [string, string, string][], [string, string][]];
 
+/** More jobs than this take some ms to add to the queues. A caller that does not wait for them continues first. */
+const manyJobs = 100;
+
 export function createTransition({ redis, keys, dispatch }: TransitionOptions): Transition {
   return async (transition, args, until = 'records') => {
     const reply = await transition.run({ redis, keys }, args);
     const [outcome, released, withdrawn] = reply as ScriptReply;
-    if (dispatch && released.length + withdrawn.length > 0) {
-      const applied = dispatch.apply({
+    const jobs = released.length + withdrawn.length;
+    if (!dispatch || jobs === 0) return outcome;
+    const apply = () =>
+      dispatch.apply({
         released: released.map(([jobId, priority, pool]) => ({
           id: jobId,
           pool,
@@ -206,8 +195,9 @@ export function createTransition({ redis, keys, dispatch }: TransitionOptions): 
         })),
         withdrawn: withdrawn.map(([jobId, pool]) => ({ id: jobId, pool })),
       });
-      if (until === 'queue') await applied;
-    }
+    if (until === 'queue') await apply();
+    else if (jobs > manyJobs) setImmediate(apply);
+    else void apply();
     return outcome;
   };
 }

@@ -1,6 +1,13 @@
 /** The fields of a Redis hash. */
 export type Fields = Readonly<Record<string, string>>;
 
+/** Returns the fields of a hash that a script returned, as name, value, … */
+export function fieldsOf(flat: readonly string[]): Fields {
+  const fields: Record<string, string> = {};
+  for (let at = 0; at + 1 < flat.length; at += 2) fields[flat[at] as string] = flat[at + 1] as string;
+  return fields;
+}
+
 /** The largest time that a `Date` holds, in milliseconds. */
 const maxTimeMs = 8.64e15;
 

@@ -1,5 +1,6 @@
 export {
   type Fields,
+  fieldsOf,
   listField,
   numberField,
   objectField,

@@ -64,10 +64,12 @@ function planJobs(specs: readonly JobSpec[], creation: (at: number) => PlanOptio
   return { bytes: bytesOfAll(planned), specBytes, plans };
 }
 
-/** Limit of spec bytes written at once: hashing them blocks other requests. */
-const maxBytesAtOnce = 4 * 1024 * 1024;
-/** Records written at once, so that Redis can serve other clients in between. */
-const atOnce = 250;
+/** Limit of spec bytes written in one step of Redis. */
+const maxBytesAtOnce = 1024 * 1024;
+/** Jobs written in one step of Redis, so that it serves other clients in between. */
+const atOnce = 25;
+/** Steps on their way: Redis writes jobs while this process prepares the next ones. */
+const stepsAhead = 2;
 
 /**
  * Returns the batch that an earlier try of the request made, if that try accepted it. A batch that was not accepted is canceled, and
@@ -117,33 +119,29 @@ export async function submitBatch(
     maxStoredBytes,
   });
   const known = new Set<string>();
+  const steps: Promise<void>[] = [];
   try {
     // Only the first job carries the parts that it shares with the others.
     for (let at = 0, count = 1; at < specs.length; at += count, count = most) {
-      await Promise.all(
-        specs.slice(at, at + count).map(async (spec, offset) => {
-          const jobId = ids.next('job');
-          const sealedCallbackSecret = sealed(spec.callback?.secret, jobId);
-          await store.create(jobId, spec, {
-            ...creation(at + offset),
-            planned: plans[at + offset],
-            ...{ batch: id, sealedCallbackSecret, known, maxStoredBytes },
-          });
-        }),
-      );
+      const jobs = specs.slice(at, at + count).map((spec, offset) => {
+        const jobId = ids.next('job');
+        const planned = plans[at + offset] ?? plannedRecord(spec, creation(at + offset));
+        return { id: jobId, spec, planned, sealedCallbackSecret: sealed(spec.callback?.secret, jobId) };
+      });
+      const step = batches.addJobs(id, jobs, { tenant, known, maxStoredBytes });
+      // The caller receives the error when it waits for the step. Until then it must not count as an unhandled rejection.
+      step.catch(() => undefined);
+      steps.push(step);
+      if (at === 0 || steps.length > stepsAhead) await steps.shift();
     }
-    if (!(await batches.commit(id))) {
-      throw new SlipwayError(
-        'batch_closed',
-        `The batch ${id} was canceled before all its jobs were written.`,
-      );
-    }
+    await Promise.all(steps);
+    const record = await batches.commit(id);
+    if (record) return record;
+    throw new SlipwayError('batch_closed', `The batch ${id} was canceled before all its jobs were written.`);
   } catch (error) {
+    await Promise.allSettled(steps);
     // If this fails too, the leading worker cleans up.
     await batches.giveUp(id).catch(() => undefined);
     throw error;
   }
-  const record = await batches.get(id);
-  if (!record) throw new SlipwayError('internal', `The record of ${id} is gone.`);
-  return record;
 }

@@ -15,9 +15,20 @@ local function set_function(tenant, name, given)
   end
   for _, list in ipairs(changed) do hold_shared(tenant, list[1]) end
   for _, list in ipairs(changed) do drop_shared(tenant, list[2]) end
-  local bytes = 700 + 2 * #name
+  local function size_before(field)
+    if field == 'shared' then return #(before[2] or '') end
+    if field == 'built_shared' then return #(before[3] or '') end
+    return redis.call('HSTRLEN', key, field)
+  end
+  -- A record without its size is measured whole.
+  local bytes, grows = tonumber(before[1] or nil), before[1]
+  if not grows then bytes = 700 + 2 * #name end
   for _, field in ipairs(sized_fields) do
-    bytes = bytes + (given[field] and #given[field] or redis.call('HSTRLEN', key, field))
+    if given[field] then
+      bytes = bytes + #given[field] - (grows and size_before(field) or 0)
+    elseif not grows then
+      bytes = bytes + size_before(field)
+    end
   end
   -- Older versions read records that list no values.
   local fields = { 'schema', lists == '' and 1 or constants.function_schema, 'stored', whole(bytes) }

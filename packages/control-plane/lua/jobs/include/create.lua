@@ -18,16 +18,30 @@ local function is_pushed(references, built_job, in_progress, build_key)
   return true
 end
 
+-- The tags that this operation has read or given, and the number of known build times.
+local tags, known_durations = {}, nil
+
+-- Returns the virtual time and the last tag of a tenant in a queue.
+local function tags_of(pool, class, tenant)
+  local fairness, name = fairness_of(pool), class .. ':' .. tenant
+  local queue = tags[fairness]
+  if not queue then
+    -- An empty queue begins again. With jobs of this operation it is not empty.
+    if redis.call('ZCARD', pool_index(pool, 'queued')) + redis.call('ZCARD', pool_index(pool, 'running')) == 0 then redis.call('DEL', fairness) end
+    queue = {}
+    tags[fairness] = queue
+  end
+  if not queue[name] then
+    local f = redis.call('HMGET', fairness, 'virtual:' .. class, 'last:' .. name)
+    queue[name] = { virtual = tonumber(f[1] or '0'), last = tonumber(f[2] or '0') }
+  end
+  return queue[name]
+end
+
 create_job = function(job, a)
   local tenant, weight, class, expected = a.tenant, a.weight, a.class, a.expected
   local references = a.references
   local pushes_to, build_key, reuse, batch, func, pool = references[1], a.build_key, a.reuse, a.batch, a.func, a.pool
-  local fairness, durations = fairness_of(pool), keys.durations
-  if redis.call('ZCARD', pool_index(pool, 'queued')) + redis.call('ZCARD', pool_index(pool, 'running')) == 0 then
-    redis.call('DEL', fairness)
-  end
-  local virtual = tonumber(redis.call('HGET', fairness, 'virtual:' .. class) or '0')
-  local last = tonumber(redis.call('HGET', fairness, 'last:' .. class .. ':' .. tenant) or '0')
   local image_in_tenant = tenant .. '/' .. (pushes_to or '')
   -- The record is written once. These fields never change.
   job.fixed = {
@@ -60,8 +74,8 @@ create_job = function(job, a)
   end
   charge(tenant, a.stored - (a.taken or 0))
   hold_shared(tenant, a.shared)
-  for _, index in ipairs(a.indexes) do redis.call('ZADD', keys.index(index), 0, job.id) end
-  if batch then redis.call('ZADD', keys.index('batch:' .. batch), 0, job.id) end
+  for _, index in ipairs(a.indexes) do add_to_index(keys.index(index), job.id) end
+  if batch then add_to_index(keys.index('batch:' .. batch), job.id) end
   if func then
     set_function(tenant, func, { spec = a.spec, shared = a.shared, job = job.id, updated_at = whole(now) })
     redis.call('ZADD', keys.functions(tenant), 0, func)
@@ -84,14 +98,15 @@ create_job = function(job, a)
       return part_ended(job, 'succeeded')
     end
   end
-  last = math.max(virtual, last) + 1 / weight
-  redis.call('HSET', fairness, 'last:' .. class .. ':' .. tenant, last)
-  local known, share = redis.call('ZCARD', durations), 1
-  if known > 0 then
-    local ms = redis.call('ZSCORE', durations, expected)
-    share = ms and redis.call('ZCOUNT', durations, '(' .. ms, '+inf') / known or 0.5
+  local mine, share = tags_of(pool, class, tenant), 1
+  mine.last = math.max(mine.virtual, mine.last) + 1 / weight
+  set_last_tag(fairness_of(pool), 'last:' .. class .. ':' .. tenant, mine.last)
+  known_durations = known_durations or redis.call('ZCARD', keys.durations)
+  if known_durations > 0 then
+    local ms = redis.call('ZSCORE', keys.durations, expected)
+    share = ms and redis.call('ZCOUNT', keys.durations, '(' .. ms, '+inf') / known_durations or 0.5
   end
-  local tag = virtual + share * (last - virtual)
+  local tag = mine.virtual + share * (mine.last - mine.virtual)
   local priority = 1 + class * constants.band_priorities + math.min(constants.band_priorities - 1, math.floor(tag * 4))
   if pushes_to and reuse ~= 'force' then
     local in_progress = redis.call('HMGET', keys.buildInProgress(image_in_tenant), 'job', 'key')

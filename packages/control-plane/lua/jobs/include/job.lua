@@ -68,19 +68,55 @@ local function stop_batch(batch, why)
   redis.call('ZADD', keys.stoppingBatches, now, batch.id)
 end
 
+-- The writes that the creation of many jobs makes together, at its end: entries of indexes by index, how many jobs of their batch came to each state, and the last
+-- tags by queue. Nil in other operations.
+local collected
+
+local function collect_writes() collected = { indexes = {}, states = {}, tags = {} } end
+
+local function add_to_index(key, id)
+  if not collected then return redis.call('ZADD', key, 0, id) end
+  local entries = collected.indexes[key]
+  if not entries then
+    entries = {}
+    collected.indexes[key] = entries
+  end
+  entries[#entries + 1] = 0
+  entries[#entries + 1] = id
+end
+
+local function count_in_batch(key, state)
+  if not collected then return redis.call('HINCRBY', key, state, 1) end
+  collected.states[state] = (collected.states[state] or 0) + 1
+end
+
+local function set_last_tag(fairness, name, tag)
+  if not collected then return redis.call('HSET', fairness, name, tag) end
+  collected.tags[fairness] = collected.tags[fairness] or {}
+  collected.tags[fairness][name] = tag
+end
+
+local function write_collected(batch_key)
+  for fairness, last in pairs(collected.tags) do
+    for name, tag in pairs(last) do redis.call('HSET', fairness, name, tag) end
+  end
+  for key, entries in pairs(collected.indexes) do redis.call('ZADD', key, unpack(entries)) end
+  for state, count in pairs(collected.states) do redis.call('HINCRBY', batch_key, state, count) end
+end
+
 -- Moves the job between the indexes of its states, and publishes its change. `from` is false for a new job. The record has the state and the version.
 local function publish(job, from, to, type, version)
   local tenant = get(job, 'tenant')
   local fields = { 'type', type, 'job', job.id, 'state', to, 'version', version, 'at', whole(now) }
   if from ~= to then
     if from then redis.call('ZREM', keys.index('state:' .. from), job.id) end
-    redis.call('ZADD', keys.index('state:' .. to), 0, job.id)
+    add_to_index(keys.index('state:' .. to), job.id)
     local pool, parent, callback = pool_of(job), get(job, 'part_of'), get(job, 'callback')
     if from then redis.call('ZREM', pool_index(pool, from), job.id) end
     if from then redis.call('ZREM', tenant_index(tenant, from), job.id) end
     if to == 'queued' or to == 'running' then
-      redis.call('ZADD', pool_index(pool, to), 0, job.id)
-      redis.call('ZADD', tenant_index(tenant, to), 0, job.id)
+      add_to_index(pool_index(pool, to), job.id)
+      add_to_index(tenant_index(tenant, to), job.id)
     end
     if parent and redis.call('EXISTS', keys.job(parent)) == 1 then redis.call('HSET', keys.job(parent), 'part:' .. job.id, to) end
     if to ~= 'queued' and to ~= 'running' then
@@ -98,7 +134,7 @@ local function publish(job, from, to, type, version)
     fields[#fields + 1] = batch.id
     if from ~= to then
       if from then redis.call('HINCRBY', batch.key, from, -1) end
-      redis.call('HINCRBY', batch.key, to, 1)
+      count_in_batch(batch.key, to)
     end
     redis.call('XADD', batch.events, 'MAXLEN', '~', 100000, '*', unpack(fields))
   end

@@ -13,24 +13,33 @@ end
 -- Checks many sorted sets at once: Redis looks at the type of each key before it intersects any. The first key never exists, so the intersection costs nothing. A set
 -- without scores passes, and nothing writes one under these names.
 local function expect_zsets(list)
+  if #list == 0 then return end
   local found = redis.pcall('ZINTER', #list + 1, keys.writeProbe(''), unpack(list))
   if found.err then expect('zset', unpack(list)) end
 end
 
+-- The pools, tenants, batches and indexes whose keys this operation has checked.
+local checked = {}
+
 -- Checks the keys that any change of a job writes besides its record, and other sorted sets. The strings among these keys need no check: Redis overwrites any type.
 local function verify_shared(tenant, pool, image_in_tenant, func, batch, zsets)
-  expect('stream', keys.events)
-  expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.homeReplicas, keys.buildInProgress(image_in_tenant), keys.built(image_in_tenant))
-  for _, key in ipairs({ keys.undispatched, keys.durations, keys.learned(tenant), keys.tenantsWithParkedJobs, keys.tenantParked(tenant), pool_index(pool, 'queued'),
-    pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running') }) do
-    zsets[#zsets + 1] = key
-  end
-  for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do zsets[#zsets + 1] = keys.index('state:' .. state) end
+  expect('hash', keys.buildInProgress(image_in_tenant), keys.built(image_in_tenant))
   if func then expect('hash', keys.functionRecord(tenant, func)) end
-  if batch then
-    expect('hash', keys.batch(batch))
-    expect('stream', keys.batchEvents(batch))
-    for _, key in ipairs({ keys.batchParked(batch), keys.openBatches, keys.stoppingBatches, keys.index('batch:' .. batch) }) do zsets[#zsets + 1] = key end
+  local same = pool .. ' ' .. tenant .. ' ' .. (batch or '')
+  if not checked[same] then
+    checked[same] = true
+    expect('stream', keys.events)
+    expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.homeReplicas)
+    for _, key in ipairs({ keys.undispatched, keys.durations, keys.learned(tenant), keys.tenantsWithParkedJobs, keys.tenantParked(tenant), pool_index(pool, 'queued'),
+      pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running') }) do
+      zsets[#zsets + 1] = key
+    end
+    for _, state in ipairs({ 'queued', 'running', 'succeeded', 'failed', 'canceled' }) do zsets[#zsets + 1] = keys.index('state:' .. state) end
+    if batch then
+      expect('hash', keys.batch(batch))
+      expect('stream', keys.batchEvents(batch))
+      for _, key in ipairs({ keys.batchParked(batch), keys.openBatches, keys.stoppingBatches, keys.index('batch:' .. batch) }) do zsets[#zsets + 1] = key end
+    end
   end
   expect_zsets(zsets)
 end
@@ -38,8 +47,14 @@ end
 -- Checks what the creation of a job writes.
 local function verify_new(a)
   local image_in_tenant = a.tenant .. '/' .. (a.references[1] or '')
-  local zsets = { keys.sourcesUsed, keys.functions(a.tenant) }
-  for _, index in ipairs(a.indexes) do zsets[#zsets + 1] = keys.index(index) end
+  local zsets = {}
+  local function check_once(key)
+    if not checked[key] then zsets[#zsets + 1] = key end
+    checked[key] = true
+  end
+  check_once(keys.sourcesUsed)
+  check_once(keys.functions(a.tenant))
+  for _, index in ipairs(a.indexes) do check_once(keys.index(index)) end
   verify_shared(a.tenant, a.pool, image_in_tenant, a.func, a.batch, zsets)
   local in_progress = redis.call('HGET', keys.buildInProgress(image_in_tenant), 'job')
   if in_progress then
