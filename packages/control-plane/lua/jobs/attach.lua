@@ -7,16 +7,20 @@
 --
 -- A worker that received SIGTERM, or has handed the build over, did not die. A worker that dies over a build that goes on has not lost it, so the job is
 -- not blamed. But a build may be what kills its workers: after some deaths over one build, and after the first death over the build of a suspect, no worker attaches any
--- more. The next attempt then counts the last death (blame.lua).
+-- more. The next attempt then counts the last death (blame.lua). Each death is noted before the job leaves the worker: other jobs of that worker did not run there alone.
+-- The job itself explains it, so it does not excuse the job.
 verify(job)
 expect_zsets({ keys.aboard(args.worker), keys.drainingWorkers })
 if (tonumber(get(job, 'schema') or '1') or math.huge) > constants.job_schema then return reply({ 'wait' }) end
 local places, lost = places_of(job), tonumber(get(job, 'lost'))
 if state ~= 'running' or places.build ~= args.build then return reply({ 'stale' }) end
+verify_death(places.worker)
 if lost > 0 and not args.takes_suspects then return reply({ 'wait' }) end
 if get(job, 'token') and not redis.call('ZSCORE', keys.drainingWorkers, places.worker) then
   local deaths = redis.call('HINCRBY', job.key, 'build_deaths:' .. places.attempt, 1)
   if deaths > (lost > 0 and 0 or args.max_deaths) then return reply({ 'stale' }) end
+  note_death('worker', places.worker)
+  use_death(job, places.worker)
 end
 leave(job, places.worker)
 board(job, args.worker, lost)

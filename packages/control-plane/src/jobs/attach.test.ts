@@ -32,9 +32,13 @@ beforeEach(async () => {
 /** Starts the attempt of a new job. Returns the ids of the job and of its build, and the token of its holder. */
 async function running(worker = 'first') {
   const id = newId('job');
+  await create(id);
+  return { id, ...(await begin(id, worker)) };
+}
+
+async function create(id: string) {
   const spec = { image: `r.example/${id.toLowerCase()}:1`, source: { digest: `sha256:${'a'.repeat(64)}` } };
   await store.create(id, jobSpecSchema.parse(spec), { tenant: { name: 'default', weight: 1 } });
-  return { id, ...(await begin(id, worker)) };
 }
 
 async function begin(id: string, worker: string) {
@@ -56,10 +60,30 @@ const attach = async (id: string, build: string, worker = 'second') => {
   return { token, ...(await store.attach(id, { build, token, worker, takesSuspects: true })) };
 };
 
+/** Starts a job whose build ends with its worker, on a worker that has another job. */
+async function beside(worker: string): Promise<string> {
+  const id = newId('job');
+  await create(id);
+  const started = await store.start(id, {
+    token: id,
+    worker,
+    replica: 'http://forgets',
+    takesSuspects: true,
+  });
+  expect(started.outcome).toBe('started');
+  return id;
+}
+
+/** Another worker finds that the worker of the job has died, and cannot continue its build. */
+async function loses(id: string) {
+  const last = { token: randomUUID(), worker: 'lives', replica: 'http://forgets', takesSuspects: true };
+  await store.start(id, last);
+  return await store.get(id);
+}
+
 it('an attempt begins right behind the request for its slot, and only with a slot of the replica', async () => {
   const id = newId('job');
-  const spec = { image: `r.example/${id.toLowerCase()}:1`, source: { digest: `sha256:${'a'.repeat(64)}` } };
-  await store.create(id, jobSpecSchema.parse(spec), { tenant: { name: 'default', weight: 1 } });
+  await create(id);
   const before = await store.get(id);
   const build = randomUUID();
   const lease = `${id}:${build}`;
@@ -158,6 +182,25 @@ describe('a build that outlives its worker', () => {
     const last = { token, worker: 'other', replica, build: token.slice(0, -2), takesSuspects: true };
     expect(await store.start(id, last)).toMatchObject({ outcome: 'terminal' });
     expect(await store.get(id)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
+  });
+
+  it('does not excuse its job by the deaths of its own workers', async () => {
+    const { id, build } = await running('own-0');
+    for (let death = 1; death <= 3; death++) {
+      const other = await beside(`own-${death - 1}`);
+      await attach(id, build, `own-${death}`);
+      expect(await loses(other)).toMatchObject({ lost: 1 });
+    }
+    await begin(id, 'own-4');
+    expect(await loses(id)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
+  });
+
+  it('counts among the jobs of a dead worker also after another worker continues it', async () => {
+    const { id, build } = await running('dies');
+    const other = await beside('dies');
+    await attach(id, build);
+    expect(await loses(other)).toMatchObject({ lost: 1 });
+    expect(await redis.hget(keys.job(other), 'blamed')).toBeNull();
   });
 
   it('survives any number of workers that are stopped', async () => {

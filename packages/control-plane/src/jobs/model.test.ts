@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parseEvents } from '../events/index.js';
 import { ReplicaRegistry } from '../replicas/index.js';
 import { JobStore } from './job-store.js';
+import type { JobRecord } from './record.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const cleanups = new Cleanups();
@@ -23,20 +24,42 @@ const source = { digest: `sha256:${'a'.repeat(64)}` };
 const result = { image: 'x', duration_ms: 1 };
 const error = { code: 'build_failed' as const, detail: '', log_tail: [] };
 
+const kinds = ['admit', 'start', 'place', 'succeed', 'fail', 'retry', 'replace', 'die', 'cancel'] as const;
+const takeovers = ['attach', 'hand over'] as const;
+type Kind = (typeof kinds)[number] | (typeof takeovers)[number];
+
 /** A step that a process may try at any time, with current, stale and invalid tokens. */
-const step = fc.record({
-  kind: fc.constantFrom(
-    ...['admit', 'start', 'place', 'succeed', 'fail', 'retry', 'replace', 'die', 'cancel'],
-    ...['attach', 'attach', 'attach', 'hand over', 'hand over'],
-  ),
-  job: fc.nat(2),
+interface Step {
+  readonly kind: Kind;
+  readonly job: number;
   /** Age of the token: 0 is the newest token of the job, 1 the one before, and so on. */
+  readonly token: number;
+  readonly takesSuspects: boolean;
+  /** The replica keeps a build whose caller is gone. */
+  readonly keeps: boolean;
+}
+
+/** Steps of every kind, with tokens of every age. */
+const anyStep: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom(...kinds, ...takeovers),
+  job: fc.nat(2),
   token: fc.nat(3),
   takesSuspects: fc.boolean(),
-  /** The replica keeps a build whose caller is gone. */
   keeps: fc.boolean(),
 });
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Steps of builds that lose worker after worker and are continued, or begin again because their replica lost them. Few have another end. */
+const takeoverStep: fc.Arbitrary<Step> = fc.record({
+  kind: fc.oneof(
+    { weight: 6, arbitrary: fc.constant<Kind>('attach') },
+    { weight: 2, arbitrary: fc.constantFrom<Kind>('start', 'hand over') },
+    { weight: 1, arbitrary: fc.constantFrom<Kind>(...kinds) },
+  ),
+  job: fc.nat(2),
+  token: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) }),
+  takesSuspects: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
+  keeps: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
+});
 
 /** Replicas that keep builds, and others. */
 const keepers = { first: 'http://keeps', other: 'http://keeps-too' };
@@ -47,33 +70,42 @@ interface Seen {
   readonly tokens: string[];
   /** Ids of the builds of its attempts. */
   readonly builds: string[];
+  /** Workers that were lost over the build of the last attempt, which others continued. */
+  continued: number;
   terminal: string | undefined;
 }
 
 describe('any interleaving of transitions of jobs, stale tokens included', () => {
-  it('ends each job at most once, records nothing for a stale token, and keeps indexes and events consistent', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const keys = redisKeys(`model-${randomUUID()}`);
-        const store = new JobStore({ redis, keys });
-        const registry = new ReplicaRegistry({ redis, keys });
-        for (const url of Object.values(keepers))
-          await registry.setEngine(url, 'buildkit', ['attachable-builds']);
-        // Two of the three jobs push to one image.
-        const ids = [newId('job'), newId('job'), newId('job')];
-        const seen = new Map<string, Seen>(
-          ids.map((id) => [id, { tokens: [], builds: [], terminal: undefined }]),
-        );
-        for (const [at, id] of ids.entries()) {
-          const image = at < 2 ? 'r.example/shared:1' : 'r.example/own:1';
-          await store.create(id, jobSpecSchema.parse({ image, source, force: true }), { tenant });
-        }
-        for (const each of steps) await perform(store, ids[each.job] as string, each, seen);
-        await check({ store, keys, ids, seen });
-      }),
-      { numRuns: 80 },
-    );
-  });
+  it.each([
+    ['of every kind', anyStep],
+    ['of builds that are continued', takeoverStep],
+  ])(
+    '%s ends each job at most once, records nothing for a stale token, and keeps indexes and events consistent',
+    async (_which, step) => {
+      await fc.assert(
+        // The default size makes ten steps at most.
+        fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
+          const keys = redisKeys(`model-${randomUUID()}`);
+          const store = new JobStore({ redis, keys });
+          const registry = new ReplicaRegistry({ redis, keys });
+          for (const url of Object.values(keepers))
+            await registry.setEngine(url, 'buildkit', ['attachable-builds']);
+          // Two of the three jobs push to one image.
+          const ids = [newId('job'), newId('job'), newId('job')];
+          const seen = new Map<string, Seen>(
+            ids.map((id) => [id, { tokens: [], builds: [], continued: 0, terminal: undefined }]),
+          );
+          for (const [at, id] of ids.entries()) {
+            const image = at < 2 ? 'r.example/shared:1' : 'r.example/own:1';
+            await store.create(id, jobSpecSchema.parse({ image, source, force: true }), { tenant });
+          }
+          for (const each of steps) await perform(store, ids[each.job] as string, each, seen);
+          await check({ store, keys, ids, seen });
+        }),
+        { numRuns: 40 },
+      );
+    },
+  );
 });
 
 async function perform(
@@ -105,6 +137,8 @@ async function perform(
       };
       const reply = await store.start(id, started);
       if (reply.outcome !== 'started') break;
+      known.continued = 0;
+      expectLost(before, reply.record, { handedOver: known.tokens.at(-1) === 'given up' });
       known.tokens.push(started.token);
       known.builds.push(build);
       expect(reply.record.build).toBe(keeps ? build : undefined);
@@ -124,6 +158,9 @@ async function perform(
       const next = `${build}.${known.tokens.length + 1}`;
       const attaching = { build, token: next, worker: `w${known.tokens.length}`, takesSuspects };
       const { outcome } = await store.attach(id, attaching);
+      expect(outcome).toBe(attachOutcome(before, { build, takesSuspects, known }));
+      const isDeath = before.state === 'running' && known.tokens.at(-1) !== 'given up';
+      if (isDeath && before.build === build && outcome !== 'wait') known.continued++;
       if (outcome !== 'attached') break;
       known.tokens.push(next);
       expect(build).toBe(before.build);
@@ -159,13 +196,44 @@ async function perform(
       await store.cancel(id);
       break;
     default:
-      throw new Error(kind);
+      kind satisfies never;
   }
   const after = await store.get(id);
   if (!after) throw new Error('a record is gone');
   if (known.terminal !== undefined) expect(JSON.stringify(after)).toBe(known.terminal);
   if (isTerminal(after.state)) known.terminal = JSON.stringify(after);
   expect(after.version).toBeGreaterThanOrEqual(before.version);
+}
+
+/** Workers that may be lost over one build of a job that is no suspect. */
+const maxContinued = 3;
+
+interface Attaching {
+  readonly build: string;
+  readonly takesSuspects: boolean;
+  readonly known: Seen;
+}
+
+/** Returns the outcome that an attach must have: of the present build alone, however often, until too many workers were lost over it. */
+function attachOutcome(
+  { state, build: present, lost }: JobRecord,
+  { build, takesSuspects, known }: Attaching,
+): string {
+  if (isTerminal(state)) return 'terminal';
+  if (state !== 'running' || present !== build) return 'stale';
+  if (lost > 0 && !takesSuspects) return 'wait';
+  const isHandedOver = known.tokens.at(-1) === 'given up';
+  const allowed = lost > 0 ? 0 : maxContinued;
+  return isHandedOver || known.continued < allowed ? 'attached' : 'stale';
+}
+
+/** Expects what the next attempt makes of one that still ran: a handover costs nothing, also when the replica was lost meanwhile. */
+function expectLost(before: JobRecord, after: JobRecord, { handedOver }: { readonly handedOver: boolean }) {
+  if (before.state !== 'running') return;
+  const { outcome } = after.attempts.at(-2) ?? {};
+  expect(outcome).toBe(handedOver ? 'draining' : 'worker_lost');
+  expect(after.spent).toBe(before.spent + (handedOver ? 0 : 1));
+  if (handedOver) expect(after.lost).toBe(before.lost);
 }
 
 async function check({
