@@ -163,6 +163,7 @@ export class Builds {
             ...{ id, leaseId: `${id}/${this.#attempts++}`, pool: defaultPool, suspect, since: now },
             ...{ repository: job.image.replace(/:\d+$/, ''), home: reply.home },
             priority: queue.priorityOf(id),
+            ...{ tenant: job.tenant.name, priorityClass: 'normal' },
           });
         } else if (reply?.outcome === 'wait') this.#later(id);
         else if (reply?.outcome === 'terminal') this.#forget(id);

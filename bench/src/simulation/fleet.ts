@@ -54,10 +54,15 @@ export class SimulatedFleet {
     return replica;
   }
 
-  /** Returns whether a replica takes builds and has a free slot, or cannot build at all. */
-  isFullOnly(url: string): boolean {
+  /** Returns the free slots of a replica that takes builds. */
+  freeOf(url: string): number {
     const replica = this.#replicas.get(url);
-    return replica?.state === 'builds' && replica.taken >= slots;
+    return replica?.state === 'builds' ? Math.max(0, slots - replica.taken) : 0;
+  }
+
+  /** Returns whether a replica takes builds. */
+  isBuilding(url: string): boolean {
+    return this.#replicas.get(url)?.state === 'builds';
   }
 
   /** Adds a replica that boots. */

@@ -1,5 +1,6 @@
 import type { Lease, SlotLedger } from '@slipway/control-plane/replicas';
-import { Preferences } from '@slipway/worker/decisions';
+import type { JobSpec } from '@slipway/shared/contracts';
+import { mayPass, Preferences } from '@slipway/worker/decisions';
 import type { SimulatedFleet } from './fleet.js';
 
 /** A job that a worker holds without a slot. */
@@ -7,6 +8,8 @@ export interface Waiter {
   readonly leaseId: string;
   readonly id: string;
   readonly pool: string;
+  readonly tenant: string;
+  readonly priorityClass: JobSpec['priority'];
   readonly repository: string;
   readonly home: string | undefined;
   readonly suspect: boolean;
@@ -15,6 +18,8 @@ export interface Waiter {
   readonly since: number;
   patienceMs: number;
   asked: boolean;
+  /** Times that a job which comes later in the queue took a slot. */
+  passes: number;
 }
 
 /** Milliseconds that an admitted job waits for a slot. The worker has the same. */
@@ -64,9 +69,9 @@ export class WaitingRoom {
     return next;
   }
 
-  add(waiter: Omit<Waiter, 'patienceMs' | 'asked'>): void {
+  add(waiter: Omit<Waiter, 'patienceMs' | 'asked' | 'passes'>): void {
     const patienceMs = waiter.home === undefined ? 0 : slotWaitMs;
-    this.#waiting.push({ ...waiter, patienceMs, asked: false });
+    this.#waiting.push({ ...waiter, patienceMs, asked: false, passes: 0 });
     this.#isSorted = false;
   }
 
@@ -89,24 +94,39 @@ export class WaitingRoom {
     }
   }
 
+  /** Returns the jobs to ask for, in the order of the request. */
   #asking(now: number): Waiter[] {
     if (!this.#isSorted) this.#waiting.sort((a, b) => a.priority - b.priority || a.since - b.since);
     this.#isSorted = true;
-    const fresh: Waiter[] = [];
-    const others: Waiter[] = [];
+    const fresh = this.#waiting.filter(({ asked }) => !asked).slice(0, atOnce);
     const free = Math.max(0, this.#fleet.free);
-    for (const waiter of this.#waiting) {
-      if (fresh.length >= atOnce) break;
-      if (!waiter.asked) fresh.push(waiter);
-      else if (others.length < free && this.#mayGet(waiter, now)) others.push(waiter);
-    }
-    const asking = new Set([...others, ...fresh].slice(0, atOnce));
-    return this.#waiting.filter((waiter) => asking.has(waiter));
+    const others = free > 0 ? this.#takers(free, now) : [];
+    return [...others, ...fresh].slice(0, atOnce);
   }
 
-  #mayGet({ home, since, patienceMs }: Waiter, now: number): boolean {
-    if (now - since >= patienceMs || home === undefined) return true;
-    return !this.#fleet.isFullOnly(home);
+  /** Returns jobs for free slots: those whose layers are there, as far as they may pass the jobs before them, and the first of the others. */
+  #takers(free: number, now: number): Waiter[] {
+    const atHome: Waiter[] = [];
+    const others: Waiter[] = [];
+    const taken = new Map<string, number>();
+    for (const waiter of this.#waiting) {
+      if (atHome.length >= free) break;
+      if (!waiter.asked) continue;
+      const { home, since, patienceMs } = waiter;
+      const used = home === undefined ? 0 : (taken.get(home) ?? 0);
+      if (home !== undefined && this.#fleet.freeOf(home) > used) {
+        const first = others[0];
+        if (!first || mayPass(waiter, first)) {
+          if (first) first.passes++;
+          atHome.push(waiter);
+          taken.set(home, used + 1);
+          continue;
+        }
+      }
+      if (now - since >= patienceMs || home === undefined || !this.#fleet.isBuilding(home))
+        others.push(waiter);
+    }
+    return [...atHome, ...others].slice(0, free);
   }
 
   async #ask(asking: readonly Waiter[], now: number) {

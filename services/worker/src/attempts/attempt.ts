@@ -152,6 +152,8 @@ export class Attempts {
     const token = newToken(buildId);
     const wanted = {
       id: leaseId(admitted.id, buildId),
+      tenant: admitted.tenant,
+      priorityClass: admitted.spec.priority,
       pool: admitted.pool,
       repository: repositoryOf(admitted),
       suspect: isSuspect(admitted),

@@ -80,6 +80,8 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     const build = buildOfToken(token);
     const wanted = {
       id: leaseId(record.id, build),
+      tenant: record.tenant,
+      priorityClass: record.spec.priority,
       pool: record.pool,
       repository: repositoryOf(record),
       suspect: record.lost > 0,

@@ -15,6 +15,8 @@ afterAll(() => cleanups.run(logger));
 const url = 'http://replica:8081';
 const replica = { url, max: 1, pool: 'default', platforms: [] };
 const wanted = {
+  tenant: 'default',
+  priorityClass: 'normal' as const,
   pool: 'default',
   repository: 'r.example/a',
   suspect: false,

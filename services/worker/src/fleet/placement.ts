@@ -130,6 +130,7 @@ export class Placement implements Component {
         ...{ signal, begin },
         patienceMs: wanted.home === undefined ? 0 : waitMs,
         askedAt: Number.NEGATIVE_INFINITY,
+        passes: 0,
         resolve: withoutListener(resolve),
         reject: withoutListener(reject),
       };

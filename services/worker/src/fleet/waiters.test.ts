@@ -3,12 +3,30 @@ import { type Waiter, Waiters } from './waiters.js';
 
 function waiter(
   id: string,
-  more: { home?: string; pool?: string; except?: string[]; priority?: number } = {},
+  more: {
+    home?: string;
+    pool?: string;
+    except?: string[];
+    priority?: number;
+    tenant?: string;
+    priorityClass?: 'high' | 'normal';
+  } = {},
 ): Waiter {
   const { home, pool = 'default', except = [], priority = 1 } = more;
+  const { tenant = 'own', priorityClass = 'normal' } = more;
   return {
     wanted: {
-      ...{ id, pool, repository: 'r.example/a', suspect: false, priority, home, needsIsolation: false },
+      ...{
+        id,
+        tenant,
+        priorityClass,
+        pool,
+        repository: 'r.example/a',
+        suspect: false,
+        priority,
+        home,
+        needsIsolation: false,
+      },
       ...{ needsFeature: undefined, except: new Set(except) },
     },
     ...{
@@ -19,6 +37,7 @@ function waiter(
     },
     ...{
       askedAt: Number.NEGATIVE_INFINITY,
+      passes: 0,
       begin: undefined,
       resolve: () => undefined,
       reject: () => undefined,
@@ -49,7 +68,7 @@ describe('the builds that wait for a slot', () => {
     expect(ids(waiters.takeDue())).toEqual(['b']);
   });
 
-  it('take a free slot: the first that does not wait for another replica, and the first with its layers there', () => {
+  it('take a free slot: the first with its layers there, or the first that does not wait for another replica', () => {
     const waiters = waiting(
       ...[
         waiter('away', { home: 'other' }),
@@ -58,13 +77,27 @@ describe('the builds that wait for a slot', () => {
       ],
       ...[waiter('first'), waiter('second'), waiter('home', { home: 'url' })],
     );
-    const takers = (now: number) => ids(waiters.takersOf({ url: 'url', pool: 'default', now }));
-    expect(takers(500)).toEqual(['first', 'home']);
+    const takers = (url: string, now: number) => ids(waiters.takersOf({ url, pool: 'default', now }));
+    expect(takers('url', 500)).toEqual(['home']);
+    expect(takers('new', 500)).toEqual(['refused']);
     // The patience of the first of all is over.
-    expect(takers(2_500)).toEqual(['away', 'home']);
+    expect(takers('new', 2_500)).toEqual(['away']);
     expect(
       ids(waiting(waiter('away', { home: 'other' })).takersOf({ url: 'url', pool: 'default', now: 1 })),
     ).toEqual([]);
+  });
+
+  it('are passed by builds with their layers there, a few times by those of other tenants and more often by those of their own', () => {
+    const slot = { url: 'url', pool: 'default', now: 1 };
+    const takersOf = (...waiters: Waiter[]) => {
+      const all = waiting(...waiters);
+      return (times: number) => Array.from({ length: times }, () => ids(all.takersOf(slot)).join());
+    };
+    const [other, own] = [waiter('other', { home: 'url', tenant: 'other' }), waiter('own', { home: 'url' })];
+    expect(takersOf(waiter('first'), other)(4)).toEqual(['other', 'other', 'first,other', 'first,other']);
+    const both = takersOf(waiter('first'), other, own)(9);
+    expect(both).toEqual([...Array(2).fill('other'), ...Array(6).fill('own'), 'first,other']);
+    expect(takersOf(waiter('high', { priorityClass: 'high' }), own)(1)).toEqual(['high,own']);
   });
 
   it('are in the order of the queue, whichever came first', () => {

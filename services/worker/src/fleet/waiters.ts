@@ -1,9 +1,13 @@
 import type { Lease } from '@slipway/control-plane/replicas';
-import type { BuilderFeature } from '@slipway/shared/contracts';
+import type { BuilderFeature, JobSpec } from '@slipway/shared/contracts';
+
+type PriorityClass = JobSpec['priority'];
 
 export interface Wanted {
   /** Id of the lease. Each attempt of a job has its own. */
   readonly id: string;
+  readonly tenant: string;
+  readonly priorityClass: PriorityClass;
   /** The pool whose replicas build the job. */
   readonly pool: string;
   /** The image repository, for replicas that have its layers cached. */
@@ -31,6 +35,8 @@ export interface Waiter {
   patienceMs: number;
   /** When a slot was last requested for it. */
   askedAt: number;
+  /** How often a build that comes later took a slot before it. */
+  passes: number;
   /** Begins the attempt on a replica, if the build has a slot there. Returns whether it did. */
   readonly begin: ((replica: string) => Promise<boolean>) | undefined;
   readonly resolve: (lease: Lease | undefined) => void;
@@ -47,6 +53,25 @@ interface FreeSlot {
 function mayTake({ wanted, since, patienceMs }: Waiter, { url, pool, now }: FreeSlot): boolean {
   if (wanted.pool !== pool || wanted.except.has(url)) return false;
   return wanted.home === url || now - since >= patienceMs;
+}
+
+/** A build that waits in the order of the queue. */
+interface Passable {
+  readonly tenant: string;
+  readonly priorityClass: PriorityClass;
+  readonly passes: number;
+}
+
+/** Limits of the builds that take a slot before another one: builds of its tenant, and builds of other tenants. */
+const [maxPassesOfTenant, maxPassesOfOthers] = [8, 2];
+
+/**
+ * Returns true if a build may take a slot where its layers are before a build that comes first in the queue. The limits keep the turns of tenants, and no build
+ * waits for long. Priority classes keep their order.
+ */
+export function mayPass(later: Omit<Passable, 'passes'>, first: Passable): boolean {
+  if (later.priorityClass !== first.priorityClass) return false;
+  return first.passes < (later.tenant === first.tenant ? maxPassesOfTenant : maxPassesOfOthers);
 }
 
 /** Milliseconds between requests for builds that no message wakes. */
@@ -107,17 +132,23 @@ export class Waiters {
   }
 
   /**
-   * Returns the builds that may take a free slot of a replica: the first that does not wait for another one, and the first that has its layers there.
-   * A build of a call in progress is not one of them.
+   * Returns the builds that take a free slot of a replica: the first that has its layers there, if it may pass the first of all. If it may not, or
+   * none has its layers there, the first of all, and behind it the one with its layers. A build that waits for another replica, or is in a call in progress, is none of them.
    */
   takersOf(slot: FreeSlot): readonly Waiter[] {
-    let other: Waiter | undefined;
+    let first: Waiter | undefined;
+    let atHome: Waiter | undefined;
     for (const waiter of this.#all) {
       if (this.#asked.has(waiter) || !mayTake(waiter, slot)) continue;
-      if (waiter.wanted.home === slot.url) return other ? [other, waiter] : [waiter];
-      other ??= waiter;
+      const isHome = waiter.wanted.home === slot.url;
+      if (isHome && (!first || mayPass(waiter.wanted, { ...first.wanted, passes: first.passes }))) {
+        if (first) first.passes++;
+        return [waiter];
+      }
+      first ??= waiter;
+      if (isHome) atHome ??= waiter;
     }
-    return other ? [other] : [];
+    return [first, atHome].filter((waiter) => waiter !== undefined);
   }
 
   /** Returns true when a build of a call in progress may take a free slot, in case that call came too early for it. */
