@@ -66,6 +66,11 @@ export class BuildQueue implements Pick<BuildQueues, 'add' | 'remove' | 'missing
     await this.add(ids.map((id) => ({ id, pool: '', priority: this.priorityOf(id) })));
   }
 
+  /** The priority of the first job; infinite when there is none. */
+  get first(): number {
+    return Math.floor(this.#order.nextAt / 2 ** 32);
+  }
+
   priorityOf(id: string): number {
     return this.#priorities.get(id) ?? 1;
   }

@@ -142,7 +142,7 @@ export class Builds {
   async #turn(): Promise<void> {
     const { clock, queue, store } = this.#with;
     const now = clock.now();
-    const tired = this.#room.takeTired(now);
+    const tired = this.#room.takeTired(now, queue.first);
     for (const waiter of tired) this.#comeBack(waiter);
     for (;;) {
       const { ids, written } = queue.take(

@@ -36,7 +36,8 @@ export class SimulatedFleet {
   peak = 0;
   /** Slots that were given away above the limit of a replica. */
   overLimit = 0;
-  /** Free slots of replicas that take builds. */
+  /** Slots of replicas that take builds, and the free ones. */
+  slots = 0;
   free = 0;
 
   constructor(registry: ReplicaRegistry) {
@@ -139,8 +140,8 @@ export class SimulatedFleet {
   #all = () => [...this.#replicas.values()];
 
   #countFree(): void {
-    this.free = this.#all()
-      .filter(({ state }) => state === 'builds')
-      .reduce((sum, { taken }) => sum + slots - taken, 0);
+    const building = this.#all().filter(({ state }) => state === 'builds');
+    this.slots = building.length * slots;
+    this.free = building.reduce((sum, { taken }) => sum + slots - taken, 0);
   }
 }

@@ -17,13 +17,15 @@ export interface Waiter {
   readonly priority: number;
   readonly since: number;
   patienceMs: number;
+  /** When the job may have to return to the queue. */
+  tiredAt: number;
   asked: boolean;
   /** Times that a job which comes later in the queue took a slot. */
   passes: number;
 }
 
-/** Milliseconds that an admitted job waits for a slot. The worker has the same. */
-const slotWaitMs = 4_000;
+/** Milliseconds after which a ready job may have to return to the queue. The worker has the same. */
+const stayMs = 4_000;
 /** A lease lives as long as its build: the simulation renews none. */
 const leaseMs = 24 * 3_600_000;
 /** Limit of jobs in one call of the ledger. */
@@ -63,23 +65,36 @@ export class WaitingRoom {
   /** Returns the next time at which the passage of time alone changes something for a waiter. */
   nextAfter(now: number): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const { since, patienceMs } of this.#waiting) {
-      for (const at of [since + patienceMs, since + slotWaitMs]) if (at > now && at < next) next = at;
+    for (const { since, patienceMs, tiredAt } of this.#waiting) {
+      for (const at of [since + patienceMs, tiredAt]) if (at > now && at < next) next = at;
     }
     return next;
   }
 
-  add(waiter: Omit<Waiter, 'patienceMs' | 'asked' | 'passes'>): void {
-    const patienceMs = waiter.home === undefined ? 0 : slotWaitMs;
-    this.#waiting.push({ ...waiter, patienceMs, asked: false, passes: 0 });
+  add(waiter: Omit<Waiter, 'patienceMs' | 'tiredAt' | 'asked' | 'passes'>): void {
+    const patienceMs = waiter.home === undefined ? 0 : stayMs;
+    this.#waiting.push({ ...waiter, patienceMs, tiredAt: waiter.since + stayMs, asked: false, passes: 0 });
     this.#isSorted = false;
   }
 
-  /** Removes and returns the jobs that have waited long enough. */
-  takeTired(now: number): Waiter[] {
-    const tired = this.#waiting.filter(({ since }) => now - since >= slotWaitMs);
-    if (tired.length > 0) this.#waiting = this.#waiting.filter((each) => !tired.includes(each));
-    return tired;
+  /** Removes and returns the jobs that go back to the queue, by the rules of `stays-ready.lua`. `first` is the priority of the first job there. */
+  takeTired(now: number, first: number): Waiter[] {
+    this.#sort();
+    const tired = new Set<Waiter>();
+    const isRoomy = this.#fleet.free * 16 >= this.#fleet.slots;
+    for (const [at, waiter] of this.#waiting.entries()) {
+      if (now < waiter.tiredAt) continue;
+      const yields = at >= Math.floor(this.#waiting.length / 2) && first < waiter.priority;
+      if (isRoomy || yields) tired.add(waiter);
+      else waiter.tiredAt += stayMs;
+    }
+    if (tired.size > 0) this.#waiting = this.#waiting.filter((waiter) => !tired.has(waiter));
+    return [...tired];
+  }
+
+  #sort(): void {
+    if (!this.#isSorted) this.#waiting.sort((a, b) => a.priority - b.priority || a.since - b.since);
+    this.#isSorted = true;
   }
 
   /** Takes slots for waiting jobs. Returns the jobs that have one now. */
@@ -96,8 +111,7 @@ export class WaitingRoom {
 
   /** Returns the jobs to ask for, in the order of the request. */
   #asking(now: number): Waiter[] {
-    if (!this.#isSorted) this.#waiting.sort((a, b) => a.priority - b.priority || a.since - b.since);
-    this.#isSorted = true;
+    this.#sort();
     const fresh = this.#waiting.filter(({ asked }) => !asked).slice(0, atOnce);
     const free = Math.max(0, this.#fleet.free);
     const others = free > 0 ? this.#takers(free, now) : [];

@@ -5,7 +5,9 @@ import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { createBuildQueues } from '../queues/index.js';
 import { ReplicaRegistry, SlotLedger } from '../replicas/index.js';
+import { Hold } from './hold.js';
 import { JobStore } from './job-store.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -97,6 +99,31 @@ it('an attempt begins right behind the request for its slot, and only with a slo
   const started = start(replica);
   expect(await acquiring).toMatchObject([{ lease: { url: replica } }]);
   expect(await started).toMatchObject({ outcome: 'started', record: { build } });
+});
+
+it('a ready job stays with its worker until an earlier one waits, others may use the slots, or it does not wait any more', async () => {
+  const ledger = new SlotLedger({ redis, keys });
+  const id = newId('job');
+  const spec = { image: 'r.example/ready:1', source: { digest: `sha256:${'a'.repeat(64)}` } };
+  await store.create(id, jobSpecSchema.parse(spec), { tenant: { name: 'default', weight: 1 } });
+  const builds = createBuildQueues({ redis, keys });
+  const priority = 10;
+  const stays = (yields: boolean) => store.staysReady({ id, pool: 'default', priority, yields });
+  expect(await stays(false)).toBe(false);
+  for (let at = 0; at < 4; at++)
+    await ledger.acquire([{ id: `${at}`, pool: 'default', preference: [], suspect: false }], 60_000);
+  expect(await stays(true)).toBe(true);
+  await builds.add([{ id: newId('job'), pool: 'default', priority }]);
+  expect(await stays(true)).toBe(true);
+  await builds.add([{ id: newId('job'), pool: 'default', priority: priority - 1 }]);
+  expect([await stays(true), await stays(false)]).toEqual([false, true]);
+  const hold = new Hold({ redis, keys });
+  await hold.begin();
+  expect(await stays(false)).toBe(false);
+  await hold.release();
+  expect(await stays(false)).toBe(true);
+  await store.cancel(id);
+  expect(await stays(false)).toBe(false);
 });
 
 describe('a build that outlives its worker', () => {

@@ -19,6 +19,7 @@ import { indexNames } from './identity.js';
 import { type JobFilter, type JobPage, listJobs } from './list.js';
 import { type JobRecord, parseRecord } from './record.js';
 import { type AdmitReply, type AttachReply, notStarted, type StartReply } from './replies.js';
+import { type ReadyJob, staysReady } from './stays-ready.js';
 import {
   createTransition,
   type Transition,
@@ -228,6 +229,11 @@ export class JobStore {
     // The record may become readable: a rollout continues, or an operator repairs it.
     if (!record) return { outcome: 'wait' };
     return { outcome: 'ready', record, home: (reply[2] as string | null) ?? undefined };
+  }
+
+  /** Returns false when a job that a worker holds without a slot is to return to the queue. */
+  async staysReady(job: ReadyJob): Promise<boolean> {
+    return await staysReady({ redis: this.#redis, keys: this.#keys }, job);
   }
 
   /** Begins an attempt. Takes over a record that is still running, because the worker that held it is lost. */

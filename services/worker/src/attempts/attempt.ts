@@ -19,8 +19,8 @@ import { isStoreFault } from './retry.js';
 import { StepCounter } from './steps.js';
 import { continueBuild, type TakenOver, takeOver } from './take-over.js';
 
-/** Milliseconds that an admitted job waits for a slot before it returns to the queue. */
-const slotWaitMs = 4_000;
+/** Milliseconds after which a ready job without a slot may have to return to the queue. */
+const stayMs = 4_000;
 /** Milliseconds until a job that may not start yet is tried again. */
 const comeBackMs = 300;
 /** Milliseconds until a job whose source cannot be read is tried again. */
@@ -172,12 +172,19 @@ export class Attempts {
       const started = await start(replica, { build: buildId, lease: wanted.id });
       return started.outcome === 'no_slot' ? undefined : started;
     };
+    const { id, pool, priority } = admitted;
+    const stays = {
+      everyMs: stayMs,
+      may: (yields: boolean) => store.staysReady({ id, pool, priority, yields }),
+    };
     let lease: Lease | undefined;
     let started: StartReply | undefined;
     if (prepared?.ready) {
       try {
-        const options = { waitMs: slotWaitMs, signal: stopping, begin };
-        const placed = await phases.time('wait for slot', placement.acquireAndBegin(wanted, options));
+        const placed = await phases.time(
+          'wait for slot',
+          placement.acquireAndBegin(wanted, { signal: stopping, begin, stays }),
+        );
         if (!placed) return this.#comeBack();
         lease = placed.lease;
         started = placed.begun;

@@ -27,6 +27,8 @@ const wanted = {
   except: new Set<string>(),
 };
 
+const forLong = { everyMs: 60_000, may: async () => true };
+
 /** A placement on one replica with one slot, of a worker of its own. */
 async function placement(prefix: string, ttlMs: number) {
   const connect = (name: string) =>
@@ -155,7 +157,7 @@ describe('a slot', () => {
       made.acquireAndBegin(
         { ...wanted, id },
         {
-          ...{ waitMs: 60_000, signal: stop },
+          ...{ stays: forLong, signal: stop },
           async begin(replica) {
             begun.push(`${id} ${replica}`);
             return result;
@@ -180,7 +182,7 @@ describe('a slot', () => {
   it('goes back when the attempt cannot begin, and stays with one that has begun at SIGTERM', async () => {
     const { placement: made, acquire } = await placement(`placement-${randomUUID()}`, 60_000);
     const begins = (id: string, begin: () => Promise<string | undefined>, stopping = new AbortController()) =>
-      made.acquireAndBegin({ ...wanted, id }, { waitMs: 60_000, signal: stopping.signal, begin });
+      made.acquireAndBegin({ ...wanted, id }, { stays: forLong, signal: stopping.signal, begin });
     const error = new Error('no connection');
     await expect(begins('fails', () => Promise.reject(error))).rejects.toBe(error);
     await expect.poll(() => acquire('next')).toBeDefined();
@@ -192,6 +194,29 @@ describe('a slot', () => {
     };
     expect(await begins('begun', begun, stopping)).toMatchObject({ lease: { id: 'begun' }, begun: 'begun' });
     expect(await acquire('no room')).toBeUndefined();
+  });
+
+  it('is waited for until the build may not stay, and the later half makes room for earlier jobs', async () => {
+    const { placement: made, acquire } = await placement(`placement-${randomUUID()}`, 60_000);
+    const lease = await acquire('builds');
+    if (!lease) throw new Error('no slot');
+    const asked: string[] = [];
+    const waits = (id: string, priority: number, times: number) => {
+      const may = async (yields: boolean) => {
+        asked.push(`${id} ${yields}`);
+        return asked.filter((each) => each.startsWith(id)).length < times;
+      };
+      const { signal } = new AbortController();
+      return made.acquireAndBegin(
+        { ...wanted, id, priority },
+        { stays: { everyMs: 100, may }, signal, begin: async () => undefined },
+      );
+    };
+    const [first, second] = [waits('first', 1, Number.POSITIVE_INFINITY), waits('second', 2, 3)];
+    expect(await second).toBeUndefined();
+    expect(new Set(asked)).toEqual(new Set(['first false', 'second true']));
+    made.free(lease, 'none');
+    expect(await first).toMatchObject({ lease: { id: 'first' } });
   });
 
   describe('that comes free during a call', () => {

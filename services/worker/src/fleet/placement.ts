@@ -6,15 +6,14 @@ import type {
   SlotLedger,
   SlotRequest,
 } from '@slipway/control-plane/replicas';
-import { sharedMachineEngines } from '@slipway/shared/contracts';
-import { SlipwayError } from '@slipway/shared/errors';
 import type { Component } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import type { Keys, Redis } from '@slipway/shared/redis';
 import type { LeaseHold, Renewal } from '../renewal/renewal.js';
 import type { Replica } from './discovery.js';
+import { lackingError } from './lacking.js';
 import { Preferences } from './preferences.js';
-import { type Waiter, Waiters, type Wanted } from './waiters.js';
+import { type NewWaiter, type Stay, type Waiter, Waiters, type Wanted } from './waiters.js';
 
 interface PlacementOptions {
   readonly ledger: SlotLedger;
@@ -41,7 +40,8 @@ const lookMs = 50;
 const marginShare = 0.15;
 
 interface BeginOptions<T> {
-  readonly waitMs: number;
+  /** The build waits until it may not stay. */
+  readonly stays: Stay;
   readonly signal: AbortSignal;
   readonly begin: (replica: string) => Promise<T | undefined>;
 }
@@ -95,25 +95,19 @@ export class Placement implements Component {
    */
   async acquireAndBegin<T>(
     wanted: Wanted,
-    { waitMs, signal, begin }: BeginOptions<T>,
+    { signal, begin, stays }: BeginOptions<T>,
   ): Promise<{ readonly lease: Lease; readonly begun: T | undefined } | undefined> {
     let begun: T | undefined;
     const beginAt = async (replica: string) => {
       begun = await begin(replica);
       return begun !== undefined;
     };
-    const lease = await this.#acquire({ wanted, waitMs, signal, begin: beginAt });
+    const lease = await this.#acquire({ wanted, waitMs: stays.everyMs, signal, begin: beginAt, stays });
     return lease && { lease, begun };
   }
 
-  #acquire({
-    wanted,
-    waitMs,
-    signal,
-    begin,
-  }: Pick<Waiter, 'wanted' | 'waitMs' | 'signal'> & { readonly begin?: Waiter['begin'] }): Promise<
-    Lease | undefined
-  > {
+  #acquire(asked: NewWaiter): Promise<Lease | undefined> {
+    const { wanted, waitMs, signal, begin, stays } = asked;
     return new Promise((resolve, reject) => {
       const ask = () => this.#ask(waiter);
       signal.addEventListener('abort', ask);
@@ -124,13 +118,9 @@ export class Placement implements Component {
           end(value);
         };
       const waiter: Waiter = {
-        wanted,
-        since: performance.now(),
-        waitMs,
-        ...{ signal, begin },
+        ...{ wanted, waitMs, signal, begin, stays },
+        ...{ since: performance.now(), askedAt: Number.NEGATIVE_INFINITY, passes: 0 },
         patienceMs: wanted.home === undefined ? 0 : waitMs,
-        askedAt: Number.NEGATIVE_INFINITY,
-        passes: 0,
         resolve: withoutListener(resolve),
         reject: withoutListener(reject),
       };
@@ -258,19 +248,29 @@ export class Placement implements Component {
     // A replica that refused may be able to build it, so this reply does not describe the whole pool.
     const isWhole = wanted.except.size === 0 && !this.#options.discovery.mayGrow(wanted.pool);
     if (reply?.lacking && isWhole) {
-      reject(
-        reply.lacking === 'isolation' ? noIsolatedBuilder(wanted.pool) : noBuilderWithOptions(wanted.pool),
-      );
+      reject(lackingError(reply.lacking, wanted.pool));
       return true;
     }
     const waited = asked - since;
-    if (waited >= waitMs || signal.aborted) {
+    if (signal.aborted || (waited >= waitMs && !waiter.stays)) {
       resolve(undefined);
       return true;
     }
+    if (waited >= waitMs && waiter.stays) void this.#askToStay(waiter, waiter.stays);
     // Another replica may have room: the question is only whether to go there.
     if (waited < patienceMs) waiter.patienceMs = reply?.patienceMs ?? 0;
     return false;
+  }
+
+  /** Asks whether a build may wait on. If not, its wait ends with one more request. */
+  async #askToStay(waiter: Waiter, { everyMs, may }: Stay): Promise<void> {
+    waiter.waitMs += everyMs;
+    // If Redis does not answer, the return to the queue reports that.
+    const stays = await may(this.#waiters.isLate(waiter)).catch(() => false);
+    if (stays || !this.#waiters.has(waiter)) return;
+    waiter.stays = undefined;
+    waiter.waitMs = 0;
+    this.#ask(waiter);
   }
 
   /**
@@ -393,15 +393,3 @@ export class Placement implements Component {
       if (!held.isKept && this.#isLost(held)) this.#options.onLost(held.lease);
   }
 }
-
-const noIsolatedBuilder = (pool: string) =>
-  new SlipwayError(
-    'no_isolated_builder',
-    `All replicas of the pool ${pool} report the engine ${sharedMachineEngines.join(' or ')}, where builds reach the machine or each other. They build no jobs of tenants other than default.`,
-  );
-
-const noBuilderWithOptions = (pool: string) =>
-  new SlipwayError(
-    'no_builder_with_options',
-    `No replica of the pool ${pool} that may build this job reports the feature build-options: others ignore dockerfile, target, tags, labels, annotations, no_cache and pull.`,
-  );

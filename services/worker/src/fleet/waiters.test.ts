@@ -37,6 +37,7 @@ function waiter(
     },
     ...{
       askedAt: Number.NEGATIVE_INFINITY,
+      stays: undefined,
       passes: 0,
       begin: undefined,
       resolve: () => undefined,
@@ -94,9 +95,13 @@ describe('the builds that wait for a slot', () => {
       return (times: number) => Array.from({ length: times }, () => ids(all.takersOf(slot)).join());
     };
     const [other, own] = [waiter('other', { home: 'url', tenant: 'other' }), waiter('own', { home: 'url' })];
-    expect(takersOf(waiter('first'), other)(4)).toEqual(['other', 'other', 'first,other', 'first,other']);
-    const both = takersOf(waiter('first'), other, own)(9);
-    expect(both).toEqual([...Array(2).fill('other'), ...Array(6).fill('own'), 'first,other']);
+    expect(takersOf(waiter('first'), other)(6)).toEqual([
+      ...Array(4).fill('other'),
+      'first,other',
+      'first,other',
+    ]);
+    const both = takersOf(waiter('first'), other, own)(17);
+    expect(both).toEqual([...Array(4).fill('other'), ...Array(12).fill('own'), 'first,other']);
     expect(takersOf(waiter('high', { priorityClass: 'high' }), own)(1)).toEqual(['high,own']);
   });
 

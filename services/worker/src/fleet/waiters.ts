@@ -25,11 +25,21 @@ export interface Wanted {
   readonly except: ReadonlySet<string>;
 }
 
+/** Decides whether a build waits on for a slot. */
+export interface Stay {
+  /** Milliseconds between two questions. */
+  readonly everyMs: number;
+  /** Returns false when the build must not wait any longer. `yields`: many other builds of the worker come earlier, so this one makes room for an earlier job. */
+  readonly may: (yields: boolean) => Promise<boolean>;
+}
+
 /** A build that waits for a slot. */
 export interface Waiter {
   readonly wanted: Wanted;
   readonly since: number;
-  readonly waitMs: number;
+  /** Milliseconds after which the wait ends, or it is asked whether the build may wait on. */
+  waitMs: number;
+  stays: Stay | undefined;
   readonly signal: AbortSignal;
   /** For how long it waits for the replica that has the layers, whatever room others have. */
   patienceMs: number;
@@ -42,6 +52,10 @@ export interface Waiter {
   readonly resolve: (lease: Lease | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** A build that begins to wait. */
+export type NewWaiter = Pick<Waiter, 'wanted' | 'waitMs' | 'signal'> &
+  Partial<Pick<Waiter, 'begin' | 'stays'>>;
 
 /** A slot that came free. */
 interface FreeSlot {
@@ -63,7 +77,7 @@ interface Passable {
 }
 
 /** Limits of the builds that take a slot before another one: builds of its tenant, and builds of other tenants. */
-const [maxPassesOfTenant, maxPassesOfOthers] = [8, 2];
+const [maxPassesOfTenant, maxPassesOfOthers] = [16, 4];
 
 /**
  * Returns true if a build may take a slot where its layers are before a build that comes first in the queue. The limits keep the turns of tenants, and no build
@@ -171,6 +185,16 @@ export class Waiters {
       for (const waiter of turn) due.add(waiter);
     }
     return [...due];
+  }
+
+  has(waiter: Waiter): boolean {
+    return this.#all.includes(waiter);
+  }
+
+  /** Returns true for a build that is in the later half of those of its pool. */
+  isLate(waiter: Waiter): boolean {
+    const all = this.#all.filter(({ wanted }) => wanted.pool === waiter.wanted.pool);
+    return all.indexOf(waiter) >= Math.floor(all.length / 2);
   }
 
   /** Returns the priority of the first build of a pool. A suspect may have to wait for other suspects, so it is not one. */
