@@ -45,7 +45,7 @@ export interface Waiter {
   patienceMs: number;
   /** When a slot was last requested for it. */
   askedAt: number;
-  /** How often a build that comes later took a slot before it. */
+  /** The number of builds that come later and took a slot before it. */
   passes: number;
   /** Begins the attempt on a replica, if the build has a slot there. Returns whether it did. */
   readonly begin: ((replica: string) => Promise<boolean>) | undefined;
