@@ -8,7 +8,7 @@ import { defineScript, redisKeys } from '@slipway/shared/redis';
 import { plainAccess } from '@slipway/shared/redis/connection';
 import { z } from 'zod';
 import { workerLua } from '../lua.js';
-import type { Change, Lock } from './rounds.js';
+import type { Change, Lock, SharedLease } from './rounds.js';
 import { monotonicMs, SharedNumber } from './shared-number.js';
 import type { ThreadData } from './thread.js';
 
@@ -26,6 +26,8 @@ export interface LeaseHold {
 
 /** Milliseconds between signs of life of the event loop. */
 const beatMs = 500;
+/** Share of a lock's life after which the thread receives what is new. Builds that end sooner cost it nothing. */
+const handOverShare = 1 / 150;
 /** The thread keeps one entry for each lock and lease, and makes little garbage. */
 const memory = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 };
 /** The compiled file, also when this one runs from its source: threads of Node.js 20 load no TypeScript. */
@@ -53,6 +55,9 @@ export class Renewal implements Component {
   readonly #started: Promise<void>;
   #start: () => void = () => undefined;
   #numbers = 0;
+  /** What the thread has not received yet, by number. */
+  readonly #fresh = new Map<number, () => Change>();
+  #handingOver: NodeJS.Timeout | undefined;
 
   constructor(options: RenewalOptions) {
     this.#options = options;
@@ -80,8 +85,8 @@ export class Renewal implements Component {
   /** Renews the lock of a job until the returned function is called. */
   holdLock(lock: Lock): () => void {
     const number = ++this.#numbers;
-    this.#post({ kind: 'lock', number, lock });
-    return () => this.#post({ kind: 'release', number });
+    this.#hold(number, () => ({ kind: 'lock', number, lock }));
+    return () => this.#release(number);
   }
 
   /** Renews a lease that was requested at this time of `performance.now()`. It lives as long as a lock, unless `ttlMs` says otherwise. */
@@ -91,15 +96,20 @@ export class Renewal implements Component {
     ttlMs = this.#options.config.lockDurationMs,
   ): LeaseHold {
     const number = ++this.#numbers;
-    const aliveUntil = new SharedNumber();
     const ageMs = performance.now() - requestedAt;
-    aliveUntil.value = monotonicMs() - ageMs + ttlMs;
-    this.#post({ kind: 'lease', number, lease: { id, url, ttlMs, aliveUntil: aliveUntil.buffer } });
+    const aliveUntil = monotonicMs() - ageMs + ttlMs;
+    let shared: SharedNumber | undefined;
+    this.#hold(number, () => {
+      shared = new SharedNumber();
+      shared.value = aliveUntil;
+      const lease: SharedLease = { id, url, ttlMs, aliveUntil: shared.buffer };
+      return { kind: 'lease', number, lease };
+    });
     return {
       get msLeft() {
-        return aliveUntil.value - monotonicMs();
+        return (shared?.value ?? aliveUntil) - monotonicMs();
       },
-      release: () => this.#post({ kind: 'release', number }),
+      release: () => this.#release(number),
     };
   }
 
@@ -146,7 +156,24 @@ export class Renewal implements Component {
     this.#state.beatAt.value = monotonicMs();
   }
 
-  #post(change: Change): void {
-    this.#channel.port2.postMessage(change);
+  #hold(number: number, change: () => Change): void {
+    this.#fresh.set(number, change);
+    this.#handOverSoon();
+  }
+
+  #release(number: number): void {
+    if (this.#fresh.delete(number)) return;
+    this.#fresh.set(number, () => ({ kind: 'release', number }));
+    this.#handOverSoon();
+  }
+
+  /** A message wakes the thread, so what changes within some time is one message. */
+  #handOverSoon(): void {
+    this.#handingOver ??= setTimeout(() => {
+      this.#handingOver = undefined;
+      const changes = [...this.#fresh.values()].map((change) => change());
+      this.#fresh.clear();
+      if (changes.length > 0) this.#channel.port2.postMessage(changes);
+    }, this.#options.config.lockDurationMs * handOverShare);
   }
 }

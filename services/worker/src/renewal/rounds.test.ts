@@ -39,7 +39,7 @@ async function rounds(redisUrl: string) {
     ...{ redis, state, lockDurationMs, base: keys.base },
     // Without locks no script for them runs.
     scripts: { locks: SlotLedger.renewal.bundle(), leases: SlotLedger.renewal.bundle() },
-    nextChange: () => changes.shift(),
+    nextChanges: () => (changes.length > 0 ? changes.splice(0) : undefined),
     logger: createLogger({ name: 'test', level: 'info', destination }),
   });
   const leftMs = () => aliveUntil.value - monotonicMs();

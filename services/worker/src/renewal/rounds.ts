@@ -16,7 +16,7 @@ export interface Lock {
   readonly token: string;
 }
 
-interface SharedLease {
+export interface SharedLease {
   readonly id: string;
   readonly url: string;
   /** Milliseconds that it lives without renewal. */
@@ -50,8 +50,8 @@ export interface RoundsOptions {
   /** Milliseconds that locks and leases live without renewal. */
   readonly lockDurationMs: number;
   readonly state: RenewalState;
-  /** Returns the next change of what the worker holds; undefined when there is none now. */
-  readonly nextChange: () => Change | undefined;
+  /** Returns the next changes of what the worker holds; undefined when there are none now. */
+  readonly nextChanges: () => readonly Change[] | undefined;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
@@ -96,17 +96,20 @@ export class Rounds {
   }
 
   #takeChanges(): void {
-    const { nextChange } = this.#options;
-    for (let change = nextChange(); change; change = nextChange()) {
-      const { kind, number } = change;
-      if (kind === 'lock') this.#locks.set(number, change.lock);
-      else if (kind === 'lease') {
-        const { id, url, ttlMs, aliveUntil } = change.lease;
-        this.#leases.set(number, { id, url, ttlMs, aliveUntil: new SharedNumber(aliveUntil) });
-      } else {
-        this.#locks.delete(number);
-        this.#leases.delete(number);
-      }
+    const { nextChanges } = this.#options;
+    for (let changes = nextChanges(); changes; changes = nextChanges())
+      for (const change of changes) this.#take(change);
+  }
+
+  #take(change: Change): void {
+    const { kind, number } = change;
+    if (kind === 'lock') this.#locks.set(number, change.lock);
+    else if (kind === 'lease') {
+      const { id, url, ttlMs, aliveUntil } = change.lease;
+      this.#leases.set(number, { id, url, ttlMs, aliveUntil: new SharedNumber(aliveUntil) });
+    } else {
+      this.#locks.delete(number);
+      this.#leases.delete(number);
     }
   }
 

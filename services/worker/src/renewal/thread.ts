@@ -38,7 +38,7 @@ const rounds = new Rounds({
     renewedAt: new SharedNumber(state.renewedAt),
     lateRounds: new SharedNumber(state.lateRounds),
   },
-  nextChange: () => receiveMessageOnPort(changes)?.message as Change | undefined,
+  nextChanges: () => receiveMessageOnPort(changes)?.message as readonly Change[] | undefined,
 });
 parentPort?.postMessage('started');
 while (true) await sleep(await rounds.renew());
