@@ -1,0 +1,49 @@
+import { isMainThread } from 'node:worker_threads';
+import { type DestinationStream, pino } from 'pino';
+
+/** Milliseconds that a line waits for others. */
+const gatherMs = 100;
+/** Characters that are written without waiting. */
+const gatherLength = 16 * 1024;
+
+let output: DestinationStream | undefined;
+
+/**
+ * Returns the standard output of this process. It gathers lines for up to 100 ms, because each write is work for the thread pool and wakes the event loop. A line
+ * of the level `warn` or above is written at once, with all lines before it. All lines are written when the process exits, also after an uncaught error. Threads
+ * end without warning, so they gather nothing.
+ */
+export function standardOutput(): DestinationStream {
+  output ??= isMainThread ? gathered() : pino.destination({ dest: 1, sync: false });
+  return output;
+}
+
+function gathered(): DestinationStream {
+  const stdout = pino.destination({ dest: 1, sync: false });
+  let lines = '';
+  let waiting: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(waiting);
+    waiting = undefined;
+    stdout.write(lines);
+    lines = '';
+  };
+  process.once('exit', () => {
+    flush();
+    stdout.flushSync();
+  });
+  return Object.assign(
+    {
+      lastLevel: 0,
+      write(line: string) {
+        lines += line;
+        if (this.lastLevel >= warnLevel || lines.length > gatherLength) flush();
+        else waiting ??= setTimeout(flush, gatherMs).unref();
+      },
+    },
+    // pino sets `lastLevel` of such a stream before each line.
+    { [Symbol.for('pino.metadata')]: true },
+  );
+}
+
+const warnLevel = pino.levels.values.warn ?? 0;
