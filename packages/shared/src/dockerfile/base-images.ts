@@ -2,7 +2,7 @@ import { canonicalImage } from '../contracts/index.js';
 import { buildkitGrammar, parseDockerfile } from './instructions.js';
 import { type NamedSource, type NamedSources, namedSources } from './sources.js';
 
-interface BaseImagesOptions {
+export interface BaseImagesOptions {
   readonly dockerfile: string;
   readonly buildArgs: Readonly<Record<string, string>>;
   /** Platforms in normal form. Without any, parts that depend on the platform are unknown. */

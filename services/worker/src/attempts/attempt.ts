@@ -3,6 +3,7 @@ import type { AdmitReply, JobRecord, StartOptions, StartReply } from '@slipway/c
 import { LogWriter } from '@slipway/control-plane/logs';
 import type { Lease } from '@slipway/control-plane/replicas';
 import type { JobResult } from '@slipway/shared/contracts';
+import { BaseImageCache } from '@slipway/shared/dockerfile';
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
 import { baseImagesOf } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
@@ -51,6 +52,7 @@ interface Begun {
 export class Attempts {
   readonly #deps: AttemptDeps;
   readonly #logs: AttemptLogs;
+  readonly #baseImages = new BaseImageCache();
   #suspects = 0;
   #storeWarnedAt = Number.NEGATIVE_INFINITY;
 
@@ -287,7 +289,7 @@ export class Attempts {
 
   async #buildAndRecord(begun: Begun, hold: Hold, summary: Summary): Promise<AttemptResult> {
     const { record, token, prepared, lease, trace, takenOver } = begun;
-    const { redis, keys, blobs, store, tracing, logger } = this.#deps;
+    const { redis, keys, blobs, store, sources, tracing, logger } = this.#deps;
     const log = new LogWriter({
       ...{ redis, keys, blobs, jobId: record.id, attempt: record.attempt, stored: takenOver?.stored },
       isCurrent: async () => !hold.isKept || (await store.isHeld(record.id, token)),
@@ -298,7 +300,7 @@ export class Attempts {
     try {
       if (prepared && !prepared.ready) throw prepared.failure;
       // The lookup runs during the build, so that the end of the job does not wait for it.
-      const looking = baseImagesOf(record, this.#deps);
+      const looking = baseImagesOf(record, { sources, logger, cache: this.#baseImages });
       const end = takenOver
         ? await continueBuild({ ...context, ...takenOver, trace, steps }, this.#deps)
         : prepared

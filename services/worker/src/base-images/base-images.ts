@@ -1,6 +1,6 @@
 import type { JobRecord } from '@slipway/control-plane/jobs';
 import type { JobSpec } from '@slipway/shared/contracts';
-import { baseImages } from '@slipway/shared/dockerfile';
+import type { BaseImageCache } from '@slipway/shared/dockerfile';
 import type { Logger } from '@slipway/shared/logger';
 import { findDockerfile, layeredContext, layersOf, type SourceReader } from '@slipway/source';
 
@@ -9,6 +9,7 @@ const maxDockerfileBytes = 512 * 1024;
 
 interface BaseImagesDeps {
   readonly sources: SourceReader;
+  readonly cache: BaseImageCache;
   readonly logger: Logger;
 }
 
@@ -18,12 +19,12 @@ interface BaseImagesDeps {
  */
 export async function baseImagesOf(
   record: JobRecord,
-  { sources, logger }: BaseImagesDeps,
-): Promise<string[] | undefined> {
+  { sources, cache, logger }: BaseImagesDeps,
+): Promise<readonly string[] | undefined> {
   try {
     const dockerfile = await readDockerfile(record.spec, sources);
     const { build_args: buildArgs, platforms, target } = record.spec;
-    return dockerfile === undefined ? [] : baseImages({ dockerfile, buildArgs, platforms, target });
+    return dockerfile === undefined ? [] : cache.of({ dockerfile, buildArgs, platforms, target });
   } catch (error) {
     logger.warn({ err: error, job_id: record.id }, 'base images not read');
     return undefined;
