@@ -29,8 +29,9 @@ function gathered(): DestinationStream {
     lines = '';
   };
   process.once('exit', () => {
-    flush();
     stdout.flushSync();
+    // The process does not wait for the thread pool any more.
+    pino.destination({ dest: 1, sync: true }).write(lines);
   });
   return Object.assign(
     {
