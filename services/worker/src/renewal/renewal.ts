@@ -55,7 +55,7 @@ export class Renewal implements Component {
   readonly #started: Promise<void>;
   #start: () => void = () => undefined;
   #numbers = 0;
-  /** What the thread has not received yet, by number. */
+  /** Changes that the thread has not received yet, by number. */
   readonly #fresh = new Map<number, () => Change>();
   #handingOver: NodeJS.Timeout | undefined;
 
