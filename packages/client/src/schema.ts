@@ -1711,6 +1711,8 @@ export interface components {
             /** @description The id of the OpenTelemetry trace (W3C Trace Context); absent when tracing was off */
             trace_id?: string;
             result?: components["schemas"]["JobResult"];
+            /** @description Base images that the build used, with their digests. Absent if no digest is known */
+            bases?: components["schemas"]["Base"][];
             error?: components["schemas"]["JobError"];
         };
         CallbackUrl: {
@@ -1802,6 +1804,14 @@ export interface components {
             duration_ms: number;
             /** @description True: nothing was built for this job, because it has the result of an identical one */
             cached?: boolean;
+        };
+        Base: {
+            /** @description The image in canonical spelling, as the Dockerfile names it: `docker.io/library/node:22-alpine` */
+            reference: string;
+            /** @description The digest that the reference had for the build: of the index if the image is one, else of the manifest. Absent if no builder told it */
+            digest?: string;
+            /** @description The digest of the manifest for the build's platform, if the builder told it (buildah) */
+            platform_digest?: string;
         };
         JobError: {
             code: components["schemas"]["ErrorCode"];
@@ -1906,6 +1916,8 @@ export interface components {
             updated_at: string;
             /** @description Base images: those that FROM, COPY --from and RUN --mount=from named at the last success, in stages that the target needs */
             base_images: string[];
+            /** @description The images of `base_images` with the digests that the last success used, as far as they are known */
+            bases: components["schemas"]["Base"][];
             /** @description The last successful job */
             last_success?: components["schemas"]["FunctionSuccess"];
             /** @description The last jobs, newest first. In a list only with `history` */

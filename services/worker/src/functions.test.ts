@@ -2,7 +2,7 @@
 import { FunctionStore } from '@slipway/control-plane/functions';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type Files, filesOf } from './testing/archive.js';
-import { type Replica, startReplica, stream } from './testing/replica.js';
+import { type Replica, startReplica, stream, success } from './testing/replica.js';
 import { createInstallation, type Installation, payloadSecret, tenant } from './testing/start-worker.js';
 
 let installation: Installation;
@@ -120,6 +120,59 @@ describe('the end of a build', () => {
     const id = await installation.submit({ function: 'hello', source: { digest: source } });
     expect((await installation.ended(id)).state).toBe('succeeded');
     expect((await known('openfaas-fn/hello'))?.built).toMatchObject({ job: id, baseImages: [] });
+  });
+
+  const [first, second] = [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`];
+  const time = '2026-01-02T03:04:05Z';
+  const logOf = (prefix: string, lines: readonly string[]) =>
+    lines.map((line) => ({ status: 'in_progress', log: [`${prefix}${time} ${line}`] }));
+
+  it.each([
+    ['with prefixes', 'v: '],
+    ['without', ''],
+  ])('has the digests that a builder logs %s, of images that the Dockerfile names', async (_what, prefix) => {
+    const text =
+      'FROM golang:1 AS build\nRUN make\nFROM alpine\nCOPY --from=busybox:1 / /\nCOPY --from=build /x /x\n';
+    const lines = [
+      '[internal] load build definition from Dockerfile 0.01s',
+      `[build 1/2] FROM docker.io/library/golang:1@${first}`,
+      `CACHED FROM docker.io/library/busybox:1@${first}`,
+      `[build 1/2] FROM docker.io/library/golang:1@${first} 2.50s`,
+      `[stage-1 1/3] FROM docker.io/library/alpine:latest@${second}`,
+      `[x 1/1] FROM docker.io/library/other:1@${second}`,
+      '[build 2/2] RUN make',
+    ];
+    const printed = [`[stage-1 1/3] FROM docker.io/library/alpine:latest@${first}`];
+    const output = logOf(prefix === '' ? '' : 'l: ', printed);
+    builder.next(stream(...logOf(prefix, lines), ...output, success));
+    const digest = await installation.upload({ Dockerfile: text });
+    const id = await installation.submit({ function: 'hello', source: { digest } });
+    const bases = [
+      { reference: 'docker.io/library/golang:1', digest: first },
+      { reference: 'docker.io/library/alpine:latest', digest: second },
+      { reference: 'docker.io/library/busybox:1', digest: first },
+    ];
+    expect(await installation.ended(id)).toMatchObject({ state: 'succeeded', bases });
+    expect((await known('openfaas-fn/hello'))?.built).toMatchObject({
+      baseImages: bases.map(({ reference }) => reference),
+      bases,
+    });
+  });
+
+  it('has the digests of a result, also of images that the Dockerfile does not name', async () => {
+    const bases = [
+      { reference: 'docker.io/library/node:20-alpine', digest: first, platform_digest: second },
+      { reference: 'r.example/trigger:1', digest: second },
+    ];
+    const bad = [
+      { reference: 'no reference', digest: first },
+      { digest: first },
+      7,
+      { reference: 'x', digest: 'y' },
+    ];
+    builder.next(stream({ ...success, bases: [...bad, ...bases] }));
+    await built('function', { function: 'hello', build_args: { V: '20' } });
+    expect((await known('openfaas-fn/hello'))?.built?.bases).toEqual(bases);
   });
 
   it('that failed says nothing', async () => {

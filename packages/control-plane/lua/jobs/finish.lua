@@ -2,7 +2,7 @@
 --- @include "jobs/include/unended"
 -- Ends a job. Only the holder of the token may end it.
 -- Arguments: id, token, state, outcome and detail of the attempt, the field of the record for the end of the job (`result` or `error`) and its JSON, the base images
--- of its Dockerfile as JSON, the result for jobs that reuse the image, as JSON, hash and JSON of the end of the log, the outcome for its registries (`answered` or
+-- as a JSON list of references, the same images with their digests as a value (hash and JSON), the references and digests that the attempt saw, the result for jobs that reuse the image, as JSON, hash and JSON of the end of the log, the outcome for its registries (`answered` or
 -- `fault`) and one host (without it, all of them), steps of its build, cached steps, the log of the attempt if the record is to keep it.
 -- Outcome: {'ok'}, {'stale'}, {'terminal', state}, {'missing'}, or {'log_full'} when the tenant has no room for the log.
 -- Omits the end of the log when the tenant has no room for it: the log itself has it.
@@ -22,7 +22,10 @@ if args.state == 'succeeded' then
   -- A job that joins parts gives no build time.
   if not get(job, 'parts') and get(job, 'attempt_at') then learn(job) end
   local references = references_of(job)
-  remember(job, references, note_newest(job, references), args.body, args.base_images, args.cached_result)
+  keep_bases(job, args.bases_hash, args.bases)
+  remember(job, references, note_newest(job, references), { body = args.body, cached = args.cached_result, base_images = args.base_images, bases = args.bases,
+    bases_hash = args.bases_hash })
+  note_seen(tenant, tonumber(get(job, 'attempt_at') or now), args.seen)
 end
 end_job(job, state, args.state)
 note_registry(job, args.registry, args.registry_host)

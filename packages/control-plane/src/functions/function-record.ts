@@ -1,6 +1,6 @@
-import type { FunctionView, JobResult, JobSpec } from '@slipway/shared/contracts';
+import type { Base, FunctionView, JobResult, JobSpec } from '@slipway/shared/contracts';
 import { type Fields, listField, objectField, timeField } from '../records/index.js';
-import { type SharedMaps, type SharedValues, wholeSpec } from '../stored/index.js';
+import { basesOf, type SharedMaps, type SharedValues, wholeSpec } from '../stored/index.js';
 
 /** A function as stored in Redis. Times are milliseconds since the epoch. */
 export interface FunctionRecord {
@@ -25,6 +25,8 @@ interface BuiltFunction {
   readonly spec: JobSpec;
   /** Canonical references; see `canonicalImage`. */
   readonly baseImages: readonly string[];
+  /** The same images with their digests. Without any digest, if no builder reported one. */
+  readonly bases: readonly Base[];
 }
 
 /** Returns the record with the values that it lists, or undefined when the hash is empty. Throws when the record cannot be read. */
@@ -49,12 +51,14 @@ export function parseFunction(
 function parseBuilt(fields: Fields, values: SharedValues): BuiltFunction | undefined {
   const { built_job, built_result, built_spec, built_shared } = fields;
   if (built_job === undefined || built_result === undefined || built_spec === undefined) return undefined;
+  const baseImages = listField<string>(fields, 'built_base_images');
   return {
     job: built_job,
     at: timeField(fields, 'built_at'),
     result: objectField<JobResult>(fields, 'built_result'),
     spec: withoutCallback(wholeSpec(objectField<JobSpec>(fields, 'built_spec'), built_shared, values).spec),
-    baseImages: listField<string>(fields, 'built_base_images'),
+    baseImages,
+    bases: basesOf(built_shared, values) ?? baseImages.map((reference) => ({ reference })),
   };
 }
 
@@ -74,6 +78,7 @@ export function toFunctionView({ name, spec, job, updatedAt, built }: FunctionRe
     ...(job !== undefined && { last_job: job }),
     updated_at: iso(updatedAt),
     base_images: [...(built?.baseImages ?? [])],
+    bases: [...(built?.bases ?? [])],
     ...(built && { last_success: { job: built.job, finished_at: iso(built.at), result: built.result } }),
   };
 }

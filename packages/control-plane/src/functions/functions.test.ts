@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { functionViewSchema, type JobError, type JobSpec, jobSpecSchema } from '@slipway/shared/contracts';
+import {
+  type Base,
+  functionViewSchema,
+  type JobError,
+  type JobSpec,
+  jobSpecSchema,
+} from '@slipway/shared/contracts';
 import { newId } from '@slipway/shared/ids';
 import { Cleanups } from '@slipway/shared/lifecycle';
 import { createLogger } from '@slipway/shared/logger';
 import { connectRedis, type Redis, redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { JobStore } from '../jobs/index.js';
+import { accountFaults } from '../stored/testing.js';
 import { FunctionStore, toFunctionView } from './index.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -37,10 +44,10 @@ function stores() {
   };
   const begin = async (id: string) => {
     await jobs.start(id, { token: id, worker: 'w', replica: 'http://b', takesSuspects: true });
-    return (baseImages?: readonly string[]) =>
-      jobs.finish(id, id, { state: 'succeeded', result, baseImages });
+    return (baseImages?: readonly string[], bases?: readonly Base[]) =>
+      jobs.finish(id, id, { state: 'succeeded', result, baseImages, bases });
   };
-  return { jobs, submit, begin, functions: new FunctionStore({ redis, keys }) };
+  return { jobs, submit, begin, keys, functions: new FunctionStore({ redis, keys }) };
 }
 
 describe('the record of a function', () => {
@@ -81,6 +88,32 @@ describe('the record of a function', () => {
     expect((await functions.get('one', name))?.built?.baseImages).toEqual(['x/y:1']);
     await (await begin(await submit()))([]);
     expect((await functions.get('one', name))?.built?.baseImages).toEqual([]);
+  });
+
+  it('has the digests of the base images, which a tenant stores once', async () => {
+    const { submit, begin, functions, jobs, keys } = stores();
+    const bases = [
+      { reference: 'x/y:1', digest: result.digest, platform_digest: `sha256:${'c'.repeat(64)}` },
+    ];
+    const first = await submit();
+    const sharer = await submit({ function: 'dev/same' });
+    await (await begin(first))(['x/y:1'], bases);
+    const skipped = await submit({ function: 'dev/skipped', skip_if_unchanged: true });
+    const plain = await submit({ function: 'dev/plain', image: 'r.example/plain:1' });
+    await (await begin(plain))(['x/y:1']);
+    for (const [job, each] of [
+      [first, name],
+      [sharer, 'dev/same'],
+      [skipped, 'dev/skipped'],
+    ] as const) {
+      expect((await jobs.get(job))?.usedBases).toEqual(bases);
+      const known = await functions.get('one', each);
+      expect(known && toFunctionView(known)).toMatchObject({ base_images: ['x/y:1'], bases });
+    }
+    expect((await jobs.get(plain))?.usedBases).toBeUndefined();
+    expect((await functions.get('one', 'dev/plain'))?.built?.bases).toEqual([{ reference: 'x/y:1' }]);
+    expect(await redis.keys(`*${keys.base.slice(1, -2)}*shared:*`)).toHaveLength(1);
+    expect(await accountFaults({ redis, keys })).toEqual([]);
   });
 
   it('gets its result from an identical job, running or ended', async () => {

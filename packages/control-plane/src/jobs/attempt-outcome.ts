@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Attempt, JobError, JobResult } from '@slipway/shared/contracts';
+import type { Attempt, Base, JobError, JobResult } from '@slipway/shared/contracts';
 import type { ErrorCode } from '@slipway/shared/errors';
 import { boundedDetail, boundedError } from './bounds.js';
 
@@ -28,8 +28,12 @@ type AttemptOutcome =
   | {
       readonly state: 'succeeded';
       readonly result: JobResult;
-      /** The base images; undefined when they could not be read. */
+      /** References of the base images; undefined when they could not be read. */
       readonly baseImages?: readonly string[] | undefined;
+      /** The base images with their digests. Only the first 32 KiB of them, if there are more. */
+      readonly bases?: readonly Base[] | undefined;
+      /** The attempt asked registries for the base images, so that their digests may be the newest. Default: true. */
+      readonly sawBases?: boolean;
     }
   | {
       readonly state: 'failed' | 'canceled';
@@ -67,6 +71,7 @@ export function finishArgs(end: AttemptEnd) {
       field: 'result',
       body: JSON.stringify(end.result),
       base_images: JSON.stringify(end.baseImages),
+      ...basesOf(end),
       cached_result: JSON.stringify({ ...end.result, cached: true, duration_ms: 0 }),
       ...steps,
     } as const;
@@ -80,9 +85,29 @@ export function finishArgs(end: AttemptEnd) {
     registry_host: end.registry?.host,
     field: 'error',
     body: JSON.stringify({ ...error, log_tail: [] }),
+    seen: none,
     ...tailOf(error),
     ...steps,
   } as const;
+}
+
+const none: string[] = [];
+
+interface BasesArgs {
+  readonly bases?: string;
+  readonly bases_hash?: string;
+  readonly seen: string[];
+}
+
+/** Returns the base images as a value that records share, and the digests that may be the newest. */
+function basesOf({ bases = [], sawBases = true }: AttemptEnd & { readonly state: 'succeeded' }): BasesArgs {
+  const known = bases.filter(({ digest }) => digest !== undefined);
+  if (known.length === 0) return { seen: none };
+  const text = JSON.stringify(bases);
+  const seen = sawBases
+    ? known.flatMap(({ reference, digest = '' }) => (reference.includes('@') ? [] : [reference, digest]))
+    : none;
+  return { bases: text, bases_hash: hash('sha256', text, 'base64url').slice(0, 32), seen };
 }
 
 /** Returns the arguments of the transition `requeue` besides id, token and the limit of losses. */

@@ -1,5 +1,6 @@
 import {
   type Attempt,
+  type Base,
   defaultPool,
   type Job,
   type JobError,
@@ -19,7 +20,7 @@ import {
   wordField,
 } from '../records/index.js';
 import { addressOf } from '../replicas/index.js';
-import { type SharedMaps, type SharedValues, sharedValue, wholeSpec } from '../stored/index.js';
+import { basesOf, type SharedMaps, type SharedValues, sharedValue, wholeSpec } from '../stored/index.js';
 
 /** A job as stored in Redis. Times are milliseconds since the epoch. */
 export interface JobRecord {
@@ -55,6 +56,8 @@ export interface JobRecord {
   /** The largest number of parts of an attempt's log; 0 when all logs are small. */
   readonly logParts: number;
   readonly result: JobResult | undefined;
+  /** The base images of a success with their digests; undefined if no digest is known. */
+  readonly usedBases?: readonly Base[] | undefined;
   readonly error: JobError | undefined;
   readonly sealedCallbackSecret: string | undefined;
   readonly batch: string | undefined;
@@ -104,6 +107,7 @@ export function parseRecord(
     attempts: attemptsOf(fields),
     logParts: fields.log_parts === undefined ? 0 : numberField(fields, 'log_parts'),
     result: fields.result === undefined ? undefined : objectField<JobResult>(fields, 'result'),
+    usedBases: basesOf(fields.shared, values),
     error: fields.error === undefined ? undefined : errorOf(fields, values),
     sealedCallbackSecret: fields.sealed_callback_secret,
     batch: fields.batch,
@@ -211,6 +215,7 @@ export function toJob(record: JobRecord): Job {
     ...(record.placements > 0 && { placements: record.placements }),
     ...(record.trace !== undefined && { trace_id: traceIdOf(record.trace) }),
     ...(record.result && { result: record.result }),
+    ...(record.usedBases && { bases: [...record.usedBases] }),
     ...(record.error && { error: record.error }),
   };
 }

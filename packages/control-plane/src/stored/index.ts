@@ -1,6 +1,7 @@
 export { readStoredBytes, storedQuotaExceeded } from './quota.js';
 export { readStored } from './read.js';
 export {
+  basesOf,
   type SharedMaps,
   type SharedValues,
   type StoredSpec,

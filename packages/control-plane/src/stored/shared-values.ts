@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type JobSpec, mapFields } from '@slipway/shared/contracts';
+import { type Base, type JobSpec, mapFields } from '@slipway/shared/contracts';
 
 /** Fields of a spec that are stored separately when they are large, because many jobs have the same values. */
 const shareable = [...mapFields, 'secrets', 'callback', 'vcs'] as const;
@@ -112,6 +112,11 @@ export function wholeSpec(
 export function sharedValue(shared: string | undefined, wanted: string, values: SharedValues): unknown {
   const found = namesAndHashes(shared ?? '').find(({ name }) => name === wanted);
   return found && values.get(found.hash);
+}
+
+/** Returns the base images that a record lists; undefined if no digest of them is known. */
+export function basesOf(shared: string | undefined, values: SharedValues): readonly Base[] | undefined {
+  return sharedValue(shared, 'bases', values) as readonly Base[] | undefined;
 }
 
 export function namesAndHashes(shared: string): { readonly name: string; readonly hash: string }[] {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { baseSchema } from './base-image.js';
 import { batchSchema, onFailureSchema } from './batch.js';
 import { jobIdSchema, jobResultSchema, jobStateSchema } from './job.js';
 import {
@@ -33,6 +34,11 @@ export const functionViewSchema = z
       .array(z.string())
       .describe(
         'Base images: those that FROM, COPY --from and RUN --mount=from named at the last success, in stages that the target needs',
+      ),
+    bases: z
+      .array(baseSchema)
+      .describe(
+        'The images of `base_images` with the digests that the last success used, as far as they are known',
       ),
     last_success: z
       .object({ job: jobIdSchema, finished_at: time, result: jobResultSchema })

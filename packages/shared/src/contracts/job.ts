@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/index.js';
+import { baseSchema } from './base-image.js';
 import { idSchema } from './ids.js';
 import { callbackViewSchema, jobSpecSchema, secretsViewSchema } from './job-spec.js';
 import { jobStates } from './names.js';
@@ -127,6 +128,10 @@ export const jobSchema = z
       .optional()
       .describe('The id of the OpenTelemetry trace (W3C Trace Context); absent when tracing was off'),
     result: jobResultSchema.optional(),
+    bases: z
+      .array(baseSchema)
+      .optional()
+      .describe('Base images that the build used, with their digests. Absent if no digest is known'),
     error: jobErrorSchema.optional(),
   })
   .meta({ id: 'Job' });

@@ -70,6 +70,8 @@ const patterns = {
   homeReplicas: 'homes',
   /** Sorted set of a tenant's names in `durations` and `homes`; score = last build, in ms. */
   learned: 'learned:<tenant>',
+  /** Hash: base image → the newest digest that builds of the tenant saw; see jobs/include/bases.lua. */
+  basesSeen: 'bases:seen:<tenant>',
   /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, the ratios of builds to their expected times. */
   stats: 'stats',
   /** Hash: the counters of a minute since the epoch; see stats/minute-counts.ts. */

@@ -25,6 +25,7 @@ const record = {
   last_job: exampleIds.job,
   updated_at: '2026-05-17T08:58:11.204Z',
   base_images: ['docker.io/library/node:22-alpine'],
+  bases: [{ reference: 'docker.io/library/node:22-alpine', digest: exampleIds.image }],
   last_success: {
     job: exampleIds.job,
     finished_at: '2026-05-17T08:58:54.730Z',

@@ -5,7 +5,7 @@ import type { Lease } from '@slipway/control-plane/replicas';
 import type { JobResult } from '@slipway/shared/contracts';
 import { BaseImageCache } from '@slipway/shared/dockerfile';
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
-import { baseImagesOf } from '../base-images/base-images.js';
+import { baseImagesOf, usedBases } from '../base-images/base-images.js';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { joinParts } from '../join/join.js';
 import { AttemptLogs } from './attempt-logs.js';
@@ -276,8 +276,9 @@ export class Attempts {
 
   async #join(record: JobRecord, signal: AbortSignal, log: LogWriter): Promise<BuildEnd> {
     const onLog = (lines: readonly string[]) => log.append(lines);
-    const { digest, duration_ms } = await joinParts({ record, signal, onLog }, this.#deps);
-    return { status: 'success', digest, durationMs: duration_ms };
+    const { result, bases } = await joinParts({ record, signal, onLog }, this.#deps);
+    const { digest, duration_ms: durationMs } = result;
+    return { status: 'success', digest, durationMs, bases: { from: 'result', list: bases } };
   }
 
   /** Returns why the attempt ends, if its build failed because another worker has stopped it for a canceled job. */
@@ -310,13 +311,14 @@ export class Attempts {
         const smallLog = await this.#logs.keep(log, record);
         summary.outcome = 'succeeded';
         const result = resultOf(record, end);
-        const baseImages = await looking;
+        const used = usedBases(await looking, end.bases);
         await tracing.span({ name: 'settle' }, () =>
           recorded(
             store.finish(record.id, token, {
               state: 'succeeded',
               result,
-              baseImages,
+              ...used,
+              sawBases: lease !== undefined,
               steps: steps.counts(),
               log: smallLog,
             }),

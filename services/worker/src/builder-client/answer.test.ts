@@ -36,7 +36,7 @@ describe("a builder's answer", () => {
     const onLog = (lines: readonly string[]) => log.push(...lines);
     const end = await readAnswer({ body, ndjson: true, image, onLog, onDraining: ignore });
     expect(log).toEqual(['v: [1/2] FROM', 'ü']);
-    expect(end).toEqual({ status: 'success', digest, durationMs: 1_250 });
+    expect(end).toEqual({ status: 'success', digest, durationMs: 1_250, bases: { from: 'log', list: [] } });
   });
 
   it('reports that the builder drains, and goes on', async () => {
@@ -44,7 +44,7 @@ describe("a builder's answer", () => {
     const ending = line({ image, status: 'success', duration: 1 });
     expect(await read([drain, line({ log: ['a'], status: 'in_progress', draining: false }), ending])).toEqual(
       {
-        end: { status: 'success', digest: undefined, durationMs: 1_000 },
+        end: { status: 'success', digest: undefined, durationMs: 1_000, bases: { from: 'log', list: [] } },
         log: ['a'],
         drains: 1,
       },
@@ -54,7 +54,7 @@ describe("a builder's answer", () => {
   it('is read whole as well, in the spelling of older builders', async () => {
     const body = JSON.stringify({ logs: ['a', 'b'], imageName: 'r/x:1', status: 'success' }, null, 2);
     expect(await read([body], false)).toEqual({
-      end: { status: 'success', digest: undefined, durationMs: 0 },
+      end: { status: 'success', digest: undefined, durationMs: 0, bases: { from: 'log', list: [] } },
       log: ['a', 'b'],
     });
   });
@@ -223,6 +223,7 @@ describe('the image that an answer names', () => {
       status: 'success',
       digest: undefined,
       durationMs: 0,
+      bases: { from: 'log', list: [] },
     });
   });
 });

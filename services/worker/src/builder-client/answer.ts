@@ -1,6 +1,14 @@
-import { type ImageReference, parseImageReference } from '@slipway/shared/contracts';
+import {
+  type Base,
+  baseSchema,
+  canonicalImage,
+  type ImageReference,
+  maxBases,
+  parseImageReference,
+} from '@slipway/shared/contracts';
 import { type ErrorCode, errorCodes, errorRow, SlipwayError } from '@slipway/shared/errors';
 import { classify, failureDetail } from '@slipway/shared/failures';
+import { LoggedBases } from '@slipway/shared/function-builder';
 import { z } from 'zod';
 import { answerTexts } from './bounds.js';
 
@@ -10,8 +18,16 @@ export type BuildEnd =
       readonly status: 'success';
       readonly digest: string | undefined;
       readonly durationMs: number;
+      readonly bases: ReportedBases;
     }
   | { readonly status: 'failed'; readonly code: ErrorCode; readonly detail: string };
+
+/** The base images that a replica reported. A reference may have two digests. */
+export interface ReportedBases {
+  /** `log`: a Dockerfile may have forged them, so only images that it names count. */
+  readonly from: 'result' | 'log';
+  readonly list: readonly Base[];
+}
 
 /** A line of the stream or the whole buffered answer, in every spelling that builders use (protocol.md). */
 const answerSchema = z.object({
@@ -25,6 +41,7 @@ const answerSchema = z.object({
   digest: z.string().nullish(),
   duration: z.number().nullish(),
   draining: z.boolean().nullish(),
+  bases: z.unknown().optional(),
   line: z.int().nonnegative().nullish(),
 });
 type Answer = z.infer<typeof answerSchema>;
@@ -73,6 +90,7 @@ interface ReadAnswerOptions {
 export async function readAnswer(options: ReadAnswerOptions): Promise<BuildEnd> {
   const { body, ndjson, image, onLog, onDraining } = options;
   const recent: string[] = [];
+  const logged = new LoggedBases();
   for await (const text of answerTexts(body, ndjson)) {
     if (text.trim() === '') continue;
     const answer = parseAnswer(text);
@@ -82,7 +100,8 @@ export async function readAnswer(options: ReadAnswerOptions): Promise<BuildEnd> 
     if (lines.length > 0 || answer.line != null) onLog(lines, answer.line ?? undefined);
     recent.push(...lines.slice(-linesKeptForClassifying).map((line) => line.slice(0, unitsKeptOfLine)));
     recent.splice(0, recent.length - linesKeptForClassifying);
-    const end = endOf({ answer, log: recent, image });
+    logged.read(lines);
+    const end = endOf({ answer, log: recent, image, logged });
     if (end) return end;
   }
   throw new SlipwayError(
@@ -107,10 +126,11 @@ interface EndOptions {
   readonly answer: Answer;
   readonly log: readonly string[];
   readonly image: string;
+  readonly logged: LoggedBases;
 }
 
 /** Failure is spelled `failed`, `failure`, or with its message in the status itself, as older builders do. */
-function endOf({ answer, log, image }: EndOptions): BuildEnd | undefined {
+function endOf({ answer, log, image, logged }: EndOptions): BuildEnd | undefined {
   const { status } = answer;
   if (status === 'in_progress') return undefined;
   if (status === 'success') {
@@ -120,7 +140,8 @@ function endOf({ answer, log, image }: EndOptions): BuildEnd | undefined {
       ...named.flatMap((digest) => digest ?? []),
     ];
     if (new Set(digests).size > 1) throw wrong('two digests', digests.join(' '), 'an image has one');
-    return { status, digest: digests[0], durationMs: Math.round(checkDuration(answer.duration ?? 0) * 1000) };
+    const durationMs = Math.round(checkDuration(answer.duration ?? 0) * 1000);
+    return { status, digest: digests[0], durationMs, bases: reportedBases(answer.bases, logged) };
   }
   const failure = /^(?:unexpected failure|failure|failed)(?::\s*(.*))?$/s.exec(status);
   if (!failure) {
@@ -131,6 +152,17 @@ function endOf({ answer, log, image }: EndOptions): BuildEnd | undefined {
   const code = known ?? codeOfFailure(said, log);
   const detail = known === undefined ? failureDetail(code, said) : said;
   return { status: 'failed', code, detail: cutToBytes(detail, maxDetailBytes) };
+}
+
+/** Returns the base images of a result, or those of the log. Drops what is out of shape: the field is an extension, which another builder may use otherwise. */
+function reportedBases(given: unknown, logged: LoggedBases): ReportedBases {
+  if (!Array.isArray(given)) return { from: 'log', list: logged.values() };
+  const list = given.slice(0, maxBases).flatMap((each: unknown) => {
+    const { success, data } = baseSchema.safeParse(each);
+    const reference = success ? canonicalImage(data.reference) : undefined;
+    return reference === undefined ? [] : [{ ...data, reference }];
+  });
+  return { from: 'result', list };
 }
 
 const wrong = (what: string, value: string, why: string) =>

@@ -256,13 +256,15 @@ describe('a worker', () => {
     );
     return id;
   };
-  /** Pushes what it was asked for, and says its digest. */
+  const common = { reference: 'r.example/common:1', digest: `sha256:${'1'.repeat(64)}` };
+  /** Pushes what it was asked for, and says its digest, and base images of which one differs between the parts. */
   const pushes =
     (path: string, pool: string, architecture: string): Behaviour =>
     async (call) => {
       expect(call.body.toString('latin1')).toContain(`${path}:1-${pool}`);
       const { digest } = await pushImage(registry.host, path, `1-${pool}`, architecture);
-      await stream({ ...success, digest })(call);
+      const own = { reference: 'r.example/moved:1', digest };
+      await stream({ ...success, digest, bases: [{ ...common, platform_digest: digest }, own] })(call);
     };
 
   it('joins what the pools have built, under the reference of the job', async () => {
@@ -280,6 +282,7 @@ describe('a worker', () => {
       { digest: parts[1]?.result?.digest, platform: { os: 'linux', architecture: 'arm64' } },
     ]);
     expect(await installation.log(id)).toContain(`pushed the index ${digest}`);
+    expect(job.bases).toEqual([common, { reference: 'r.example/moved:1' }]);
   });
 
   it('joins under each tag, in each repository, with the annotations', async () => {

@@ -1,5 +1,5 @@
 import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
-import { type JobResult, parseImageReference } from '@slipway/shared/contracts';
+import { type Base, type JobResult, parseImageReference } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { untilAborted } from '@slipway/shared/lifecycle';
 import { imageIndex, indexType, type PartManifest } from './image-index.js';
@@ -16,6 +16,12 @@ interface JoinOptions {
   readonly onLog: (lines: readonly string[]) => void;
 }
 
+interface Joined {
+  readonly result: JobResult;
+  /** The base images of all parts. They have no `platform_digest`, which differs between platforms. */
+  readonly bases: readonly Base[];
+}
+
 /**
  * Makes one image of the images that the parts of a job have pushed: an index under the job's reference and its tags, which refers to them by
  * digest. The parts have pushed to each repository that the tags name. Throws errors of the registry, or the signal's reason.
@@ -23,16 +29,18 @@ interface JoinOptions {
 export async function joinParts(
   { record, signal, onLog }: JoinOptions,
   { store, registries }: JoinDeps,
-): Promise<JobResult> {
+): Promise<Joined> {
   const since = performance.now();
   const { image, tags = [], annotations, push } = record.spec;
   const took = () => Math.round(performance.now() - since);
-  if (!push) return { image, duration_ms: took() };
+  const built = await partsOf(record, store);
+  const bases = built.flatMap(({ part }) =>
+    (part.usedBases ?? []).map(({ platform_digest: _platform, ...base }) => base),
+  );
+  if (!push) return { result: { image, duration_ms: took() }, bases };
   const repository = await untilAborted(openRepository(image, registries), signal);
   const parts: PartManifest[] = [];
-  for (const { id, pool, platforms } of record.parts ?? []) {
-    const part = await store.get(id);
-    if (!part) throw new SlipwayError('internal', `The record of the part ${id} is gone.`);
+  for (const { part, pool, platforms } of built) {
     // Builders that do not say the digest have pushed the tag just now.
     const reference = part.result?.digest ?? tagOf(part.spec.image);
     const manifest = await untilAborted(repository.manifest(reference), signal);
@@ -48,7 +56,17 @@ export async function joinParts(
     digest = await untilAborted(target.push(index, { tag: tagOf(reference), mediaType: indexType }), signal);
     onLog([`pushed the index ${digest} as ${reference}`]);
   }
-  return { image, digest, duration_ms: took() };
+  return { result: { image, digest, duration_ms: took() }, bases };
+}
+
+async function partsOf(record: JobRecord, store: JoinDeps['store']) {
+  const parts = [];
+  for (const { id, pool, platforms } of record.parts ?? []) {
+    const part = await store.get(id);
+    if (!part) throw new SlipwayError('internal', `The record of the part ${id} is gone.`);
+    parts.push({ part, pool, platforms });
+  }
+  return parts;
 }
 
 const tagOf = (image: string) => parseImageReference(image)?.tag ?? 'latest';

@@ -82,7 +82,7 @@ create_job = function(job, a)
   end
 
   if pushes_to and reuse == 'skip' then
-    local built = redis.call('HMGET', keys.built(image_in_tenant), 'key', 'result', 'job', 'base_images')
+    local built = redis.call('HMGET', keys.built(image_in_tenant), 'key', 'result', 'job', 'base_images', 'bases_hash', 'bases')
     if built[1] == build_key and is_pushed(references, built[3], redis.call('HMGET', keys.buildInProgress(image_in_tenant), 'job', 'key'), build_key) then
       if #references > 1 then
         -- An older job that still waits with one of the tags may not push after this one.
@@ -93,6 +93,7 @@ create_job = function(job, a)
       set('finished_at', whole(now))
       write('succeeded', 0, 1)
       grow(job.key, tenant, #built[2])
+      keep_bases(job, built[5], built[6])
       remember_function(job, built[2], built[4])
       publish(job, false, 'succeeded', 'job.succeeded', 1)
       return part_ended(job, 'succeeded')

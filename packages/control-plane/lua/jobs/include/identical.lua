@@ -8,11 +8,11 @@ local function end_identical_jobs(job, to)
   redis.call('DEL', set)
   table.sort(waiting)
   if to ~= 'canceled' then
-    local field, body, base_images = 'error'
+    local field, body, base_images, bases_hash, bases = 'error'
     if to == 'succeeded' then
       -- The result that this job has just recorded for jobs that reuse its image.
-      local built = redis.call('HMGET', keys.built(get(job, 'flight')), 'result', 'base_images')
-      field, body, base_images = 'result', built[1], built[2]
+      local built = redis.call('HMGET', keys.built(get(job, 'flight')), 'result', 'base_images', 'bases_hash', 'bases')
+      field, body, base_images, bases_hash, bases = 'result', unpack(built)
     else
       body = get(job, 'error')
     end
@@ -22,7 +22,10 @@ local function end_identical_jobs(job, to)
       redis.call('HSET', other.key, field, body)
       grow(other.key, get(other, 'tenant'), #body)
       if log_tail then list_shared(other, log_tail) end
-      if field == 'result' then remember_function(other, body, base_images) end
+      if field == 'result' then
+        keep_bases(other, bases_hash, bases)
+        remember_function(other, body, base_images)
+      end
       end_job(other, 'queued', to)
     end
     return

@@ -27,16 +27,18 @@ local function note_newest(job, references)
 end
 
 -- Records the build key and result of the image, and the last success of the function.
-local function remember(job, references, pushed_as, body, base_images, cached)
+local function remember(job, references, pushed_as, built)
   local key = keys.built(get(job, 'flight'))
   if #references > 0 then
-    redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', cached, 'job', pushed_as)
-    redis.call('HDEL', key, 'base_images')
-    if base_images then redis.call('HSET', key, 'base_images', base_images) end
-    charge_expiring(get(job, 'tenant'), key, 500 + 2 * #key + #cached + #(base_images or '') + newest_bytes(references), 2592000000)
+    redis.call('HSET', key, 'key', get(job, 'build_key'), 'result', built.cached, 'job', pushed_as)
+    redis.call('HDEL', key, 'base_images', 'bases_hash', 'bases')
+    if built.base_images then redis.call('HSET', key, 'base_images', built.base_images) end
+    if built.bases then redis.call('HSET', key, 'bases_hash', built.bases_hash, 'bases', built.bases) end
+    local bytes = 500 + 2 * #key + #built.cached + #(built.base_images or '') + #(built.bases or '') + newest_bytes(references)
+    charge_expiring(get(job, 'tenant'), key, bytes, 2592000000)
     redis.call('PEXPIRE', key, 2592000000)
   end
-  remember_function(job, body, base_images)
+  remember_function(job, built.body, built.base_images)
 end
 
 -- Removes the names that the tenant built longest ago, so that a tenant stores a limited number of names.

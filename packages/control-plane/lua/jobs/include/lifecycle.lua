@@ -1,6 +1,7 @@
 --- @include "jobs/include/verify"
 --- @include "jobs/include/queue"
 --- @include "jobs/include/values"
+--- @include "jobs/include/bases"
 --- @include "functions/include/record"
 -- The steps of a job between its creation and its end.
 --

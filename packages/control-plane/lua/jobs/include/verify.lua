@@ -29,7 +29,7 @@ local function verify_shared(tenant, pool, image_in_tenant, func, batch, zsets)
   if not checked[same] then
     checked[same] = true
     expect('stream', keys.events)
-    expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.homeReplicas)
+    expect('hash', keys.stored(tenant), fairness_of(pool), keys.stats, keys.basesSeen(tenant), keys.homeReplicas)
     for _, key in ipairs({ keys.undispatched, keys.durations, keys.learned(tenant), keys.tenantsWithParkedJobs, keys.tenantParked(tenant), pool_index(pool, 'queued'),
       pool_index(pool, 'running'), tenant_index(tenant, 'queued'), tenant_index(tenant, 'running') }) do
       zsets[#zsets + 1] = key
