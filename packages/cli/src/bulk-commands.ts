@@ -15,6 +15,7 @@ import { buildOptionFlags } from './build-options/options.js';
 import { dockerfile } from './build-options/parse.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
+import { type ListBasesOptions, listBases } from './functions/bases.js';
 import { type ListFunctionsOptions, listFunctions, showFunction } from './functions/functions.js';
 import { type RebuildOptions, rebuild } from './functions/rebuild.js';
 import { label, packageArguments, repeated, whole } from './parse.js';
@@ -130,6 +131,20 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
         onExit(await showFunction(name, options, context)),
       ),
     '\nExample:\n  slipway functions show dev/checkout\n',
+  );
+
+  talks(
+    program
+      .command('bases')
+      .summary('show base images and the functions behind')
+      .description(
+        'Shows the base images of all functions: the newest digest that a build saw, since when, and how many functions were built with another one.',
+      )
+      .option('--base-image <image>', 'only this image, e.g. node or node:22-alpine')
+      .option('--behind', 'only images with functions that are behind')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (options: ListBasesOptions) => onExit(await listBases(options, context))),
+    '\nExample:\n  slipway bases --behind\n',
   );
 
   const again = program

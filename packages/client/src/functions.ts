@@ -8,6 +8,8 @@ type Schemas = components['schemas'];
 export type FunctionView = Schemas['Function'];
 export type FunctionRequest = Schemas['FunctionRequest'];
 export type FunctionPage = Schemas['FunctionPage'];
+export type BaseImage = Schemas['BaseImage'];
+export type BaseImagePage = Schemas['BaseImagePage'];
 export type FunctionSelector = Schemas['FunctionSelector'];
 export type RebuildRequest = Schemas['RebuildRequest'];
 export type RebuildPlan = Schemas['RebuildPlan'];
@@ -15,6 +17,7 @@ export type Template = Schemas['Template'];
 export type StoredTemplate = Schemas['StoredTemplate'];
 export type TemplatePage = Schemas['TemplatePage'];
 type ListFunctionsQuery = NonNullable<operations['listFunctions']['parameters']['query']>;
+type ListBaseImagesQuery = NonNullable<operations['listBaseImages']['parameters']['query']>;
 type ListTemplatesQuery = NonNullable<operations['listTemplates']['parameters']['query']>;
 
 interface Call {
@@ -27,6 +30,8 @@ interface Named extends Call {
 
 export interface FunctionCalls {
   listFunctions(options?: Call & { query?: ListFunctionsQuery }): Promise<FunctionPage>;
+  /** Returns a page of the base images of all functions, by reference. */
+  listBaseImages(options?: Call & { query?: ListBaseImagesQuery }): Promise<BaseImagePage>;
   /** Returns the function with the results of its last jobs. */
   getFunction(options: Named): Promise<FunctionView>;
   /** Sets the job spec of a function without building it. */
@@ -69,6 +74,9 @@ export function functionCalls({ api, send, baseUrl, headers }: FunctionCallsOpti
   return {
     async listFunctions({ query = {}, ...call } = {}) {
       return dataOf(await api.GET('/v1/functions', { params: { query }, ...signalOf(call) }));
+    },
+    async listBaseImages({ query = {}, ...call } = {}) {
+      return dataOf(await api.GET('/v1/base-images', { params: { query }, ...signalOf(call) }));
     },
     getFunction: async (call) => dataOf(await api.GET('/v1/functions/{namespace}/{name}', named(call))),
     putFunction: async (call) =>

@@ -19,6 +19,8 @@ export {
 export { ApiError, ConnectionError, connectionReason, type FieldError, isUntrusted } from './errors.js';
 export type { LiveEvent, LiveJob } from './events.js';
 export type {
+  BaseImage,
+  BaseImagePage,
   FunctionPage,
   FunctionRequest,
   FunctionSelector,

@@ -274,6 +274,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/base-images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Base images of all functions, by reference */
+        get: operations["listBaseImages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/templates/{name}": {
         parameters: {
             query?: never;
@@ -2004,6 +2021,39 @@ export interface components {
             duration_ms?: number;
             digest?: string;
             code?: string;
+        };
+        BaseImagePage: {
+            base_images: components["schemas"]["BaseImage"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        BaseImage: {
+            /** @description In canonical spelling: `docker.io/library/node:22-alpine` */
+            reference: string;
+            /** @description Functions whose last success used it. `GET /v1/functions?base_image=…` lists them */
+            functions: number;
+            /** @description The digests in use, those of most functions first */
+            digests: components["schemas"]["BaseImageDigest"][];
+            /** @description Functions of whose build the digest is unknown */
+            unknown: number;
+            /** @description The newest digest that a build of the tenant saw. Absent for a pinned reference, and when no build has reported a digest for 90 days */
+            newest?: components["schemas"]["NewestBaseImageDigest"];
+            /** @description Functions whose digest is known and is not the newest */
+            behind: number;
+        };
+        BaseImageDigest: {
+            /** @description Of the index, or of the manifest if the image has no index */
+            digest: string;
+            functions: number;
+        };
+        NewestBaseImageDigest: {
+            /** @description Of the index, or of the manifest if the image has no index */
+            digest: string;
+            /**
+             * Format: date-time
+             * @description The start of the first attempt that saw it
+             */
+            since: string;
         };
         StoredTemplate: {
             name: string;
@@ -3969,6 +4019,44 @@ export interface operations {
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    listBaseImages: {
+        parameters: {
+            query?: {
+                /** @description `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
+                base_image?: string;
+                /** @description `true`: only images with functions that are behind; `false`: only those without */
+                behind?: "true" | "false";
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaseImagePage"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };

@@ -7,6 +7,7 @@ import type { Fleet } from './fleet/create-fleet.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
 import { type FunctionBuilderDeps, functionBuilderEndpoint } from './function-builder/endpoint.js';
 import { publicKeyEndpoint } from './function-builder/public-key.js';
+import { baseImageEndpoint } from './functions/base-images.js';
 import { functionEndpoints } from './functions/endpoints.js';
 import type { Endpoint } from './http/operation.js';
 import type { Jobs } from './jobs/create-jobs.js';
@@ -57,6 +58,7 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...sourceEndpoints({ ...sources }),
     ...batchEndpoints(submit),
     ...functionEndpoints(stored),
+    baseImageEndpoint(stored),
     ...templateEndpoints(submit),
     rebuildEndpoint(submit),
     ...logEndpoints(submit),

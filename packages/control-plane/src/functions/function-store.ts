@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 import { type Fields, noRecordFaults, type RecordFaults, readRecord, readRecords } from '../records/index.js';
 import { readStored, storedQuotaExceeded, storedSpec, valueBytes } from '../stored/index.js';
+import { type BaseImageUse, readBaseImages } from './base-images.js';
 import { type FunctionRecord, parseFunction } from './function-record.js';
 import { type FunctionHistory, readHistory } from './history.js';
 
@@ -97,6 +98,11 @@ export class FunctionStore {
   histories(tenant: string, names: readonly string[], limit: number): Promise<FunctionHistory[]> {
     const { redis, keys } = this.#on;
     return Promise.all(names.map((name) => readHistory({ redis, keys, tenant, name, limit })));
+  }
+
+  /** Returns the base images of a tenant's functions, by reference. */
+  baseImages(tenant: string): Promise<BaseImageUse[]> {
+    return readBaseImages({ ...this.#on, tenant, faults: this.#faults });
   }
 
   /** Returns a tenant's functions by name, in chunks. Each chunk has its last name, also when it has no records. */

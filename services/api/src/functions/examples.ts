@@ -35,7 +35,28 @@ const record = {
 const fn: Example = { name: 'Function', summary: 'A function and its last success', value: record };
 const page: Example = { name: 'FunctionPage', summary: 'The last page', value: { functions: [record] } };
 
+const baseImages: Example = {
+  name: 'BaseImagePage',
+  summary: 'A base image that has moved since some functions were built',
+  value: {
+    base_images: [
+      {
+        reference: 'docker.io/library/node:22-alpine',
+        functions: 42,
+        digests: [
+          { digest: exampleIds.source, functions: 40 },
+          { digest: exampleIds.image, functions: 1 },
+        ],
+        unknown: 1,
+        newest: { digest: exampleIds.image, since: '2026-05-17T08:58:12.004Z' },
+        behind: 40,
+      },
+    ],
+  },
+};
+
 export const functionExamples: ResourceExamples = {
+  listBaseImages: { 200: [baseImages] },
   listFunctions: { 200: [page] },
   getFunction: { 200: [fn] },
   putFunction: { request: [request], 200: [fn], 201: [fn] },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { JobStore } from '@slipway/control-plane/jobs';
 import { Secret } from '@slipway/shared/config';
-import type { Job, JobError } from '@slipway/shared/contracts';
+import type { Base, Job, JobError } from '@slipway/shared/contracts';
 import { redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
@@ -17,6 +17,9 @@ interface Said {
   // biome-ignore lint/suspicious/noExplicitAny: tests compare whatever came.
   readonly body: any;
 }
+
+/** The base images of a build: their references, and with digests. */
+type Built = [baseImages?: readonly string[], bases?: readonly Base[]];
 
 /** An API of its own, and operations that stand in for a worker. */
 export interface FleetOfOne {
@@ -34,8 +37,10 @@ export interface FleetOfOne {
   /** Stores a source, and returns its digest. */
   upload(files?: Readonly<Record<string, string>>, token?: string): Promise<string>;
   submit(changes: object, token?: string): Promise<Job>;
+  /** Begins an attempt. Returns how to end it with success. */
+  begin(id: string): Promise<(...built: Built) => Promise<void>>;
   /** Ends a queued job with success. */
-  succeed(id: string, baseImages?: readonly string[]): Promise<void>;
+  succeed(id: string, ...built: Built): Promise<void>;
   fail(id: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -109,11 +114,14 @@ export async function startFleetOfOne(
       expect([status, body.detail]).toEqual([202, undefined]);
       return body;
     },
-    async succeed(id, baseImages) {
+    async begin(id) {
       const token = await begin(id);
       const result = { image: 'r.example/x:1', digest: builtDigest, duration_ms: 5 };
-      expect(await worker.finish(id, token, { state: 'succeeded', result, baseImages })).toBe(true);
+      return async (baseImages, bases) => {
+        expect(await worker.finish(id, token, { state: 'succeeded', result, baseImages, bases })).toBe(true);
+      };
     },
+    succeed: async (id, ...built) => (await fleet.begin(id))(...built),
     async fail(id) {
       const error: JobError = { code: 'build_failed', detail: 'no', log_tail: [] };
       expect(await worker.finish(id, await begin(id), { state: 'failed', error })).toBe(true);

@@ -72,6 +72,7 @@ export const rows: Readonly<Record<string, Row>> = {
   retryBatch: own(202, 'endedBatch', { body: () => ({ which: 'all' }) }),
   followBatch: own(200, 'endedBatch'),
   listFunctions: all(200),
+  listBaseImages: all(200),
   getFunction: named(200, 'function'),
   putFunction: named(200, 'function', { body: build, other: [422, 'source_not_found'] }),
   deleteFunction: named(204, 'function'),
