@@ -1,4 +1,4 @@
-import type { FunctionPage, Job } from '@slipway/client';
+import type { BaseImagePage, FunctionPage, Job } from '@slipway/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dockerfile, makeContext } from '../context.js';
 import { type Stack, startStack } from '../stack.js';
@@ -33,6 +33,21 @@ async function build(
   expect(job).toMatchObject({ state: 'succeeded' });
 }
 
+/** Returns the digest that the registry has for an image. */
+async function digestOf(image: string): Promise<string | null> {
+  const [host, path, tag] = [
+    stack.registry,
+    image.slice(stack.registry.length + 1).split(':')[0],
+    image.split(':').at(-1),
+  ];
+  const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
+  const answer = await fetch(`http://${host}/v2/${path}/manifests/${tag}`, {
+    method: 'HEAD',
+    headers: { accept },
+  });
+  return answer.headers.get('docker-content-digest');
+}
+
 test('functions that copy or mount from an image are found and rebuilt by that image', async () => {
   const copy = `COPY --from=${base} /bin/busybox /busybox\n`;
   await build('begins', { Dockerfile: `FROM ${base}\n` });
@@ -59,7 +74,11 @@ test('functions that copy or mount from an image are found and rebuilt by that i
   const listed = await stack.call(`/v1/functions?base_image=${encodeURIComponent(base)}`);
   const { functions } = (await listed.json()) as FunctionPage;
   expect(functions.map(({ name }) => name)).toEqual(wanted.map((name) => `openfaas-fn/${name}`));
-  for (const { base_images } of functions) expect(base_images).toEqual([base]);
+  const first = await digestOf(base);
+  for (const { base_images, bases } of functions) {
+    expect(base_images).toEqual([base]);
+    expect(bases).toMatchObject([{ reference: base, digest: first }]);
+  }
 
   const plan = await start('rebuild', '--base-image', base, '--dry-run').ended;
   expect([plan.exit, plan.out.match(/\b(?:asks|begins|copies|mounts|shares|stops|tells)(?= )/g)]).toEqual([
@@ -68,4 +87,20 @@ test('functions that copy or mount from an image are found and rebuilt by that i
   ]);
   const rebuilt = await start('rebuild', '--base-image', base).ended;
   expect([rebuilt.exit, rebuilt.err]).toEqual([0, expect.stringContaining('5 functions succeeded')]);
+
+  const moved = makeContext({ Dockerfile: `${dockerfile()}\nLABEL version=2\n` });
+  expect((await start('build', moved, '--image', base, '-q').ended).exit).toBe(0);
+  const second = await digestOf(base);
+  expect(second).not.toBe(first);
+  await build('begins', { Dockerfile: `FROM ${base}\n` });
+  const { base_images } = (await (await stack.call('/v1/base-images?behind=true')).json()) as BaseImagePage;
+  expect(base_images).toMatchObject([
+    { reference: base, functions: 5, behind: 4, unknown: 0, newest: { digest: second } },
+  ]);
+  expect(base_images[0]?.digests).toEqual([
+    { digest: first, functions: 4 },
+    { digest: second, functions: 1 },
+  ]);
+  const shown = await start('bases', '--behind').ended;
+  expect([shown.exit, shown.out]).toEqual([0, expect.stringContaining(base)]);
 });
