@@ -122,6 +122,17 @@ describe('a build whose replica keeps it', () => {
     await endsWell(id, build, 1);
   });
 
+  it('is not built again while its replica gives no answer but is not known to be down', async () => {
+    // The slot of a build lives longer than its lock.
+    const settings = { lockDurationMs: 30_000 };
+    const { worker, id, build } = await building(settings);
+    await worker.stop();
+    replica.breakReads(4);
+    await startWorker(settings);
+    await expect.poll(() => build.readers.size, { timeout: 30_000 }).toBe(1);
+    await endsWell(id, build, 1);
+  });
+
   it('is built again when the replica has lost it, and no attempt is spent', async () => {
     const { worker, id } = await building();
     await worker.stop();

@@ -13,6 +13,7 @@ import {
 import { type Keys, type Redis, scriptsIn } from '@slipway/shared/redis';
 import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
+import type { Lease } from './ledger.js';
 
 /** A replica as the workers know it. */
 export interface ReplicaState {
@@ -249,6 +250,17 @@ export class ReplicaRegistry {
     const reported = readiness === 'draining' && Number(until) > now;
     const isGone = named !== null && Number(named) < now - goneAfterMs;
     return reported || isGone || Boolean(drained) || Boolean(leaving);
+  }
+
+  /**
+   * Returns true if a build without a holder may go on at a replica that gives no answer: its slot has not expired, and the replica neither goes away nor
+   * is known to be down.
+   */
+  async mayHaveBuild({ id, url }: Pick<Lease, 'id' | 'url'>): Promise<boolean> {
+    const pipeline = this.#redis.pipeline().hget(this.#keys.replica(url), 'health');
+    pipeline.zscore(this.#keys.slots(url), id);
+    const [health, until] = (await checked(pipeline.exec())) as [string | null, string | null];
+    return health !== 'down' && Number(until ?? 0) > this.#now() && !(await this.isLeaving(url));
   }
 
   /** Returns the state of a replica, also of a replica that no worker names. */

@@ -50,7 +50,7 @@ export interface AttemptDeps extends AttemptsConfig {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly placement: Placement;
-  readonly registry: Pick<ReplicaRegistry, 'setEngine' | 'setReadiness' | 'isLeaving'>;
+  readonly registry: Pick<ReplicaRegistry, 'setEngine' | 'setReadiness' | 'isLeaving' | 'mayHaveBuild'>;
   readonly interruptions: Interruptions;
   readonly dispatcher: Dispatcher;
   readonly registries: RegistryConfig;

@@ -48,7 +48,7 @@ const graceMs = 5_000;
 /** Continues a build that goes on at its replica, if the replica still has it. The record changes only then. */
 export async function takeOver(options: TakeOverOptions, deps: AttemptDeps): Promise<Takeover> {
   const { record, buildId, takesSuspects } = options;
-  const { redis, keys, blobs, store, placement, workerName: worker, metrics, logger } = deps;
+  const { redis, keys, blobs, store, placement, registry, workerName: worker, metrics, logger } = deps;
   const url = record.attempts.at(-1)?.replica ?? '';
   const { id: jobId, attempt, logParts } = record;
   const steps = new StepCounter();
@@ -68,7 +68,8 @@ export async function takeOver(options: TakeOverOptions, deps: AttemptDeps): Pro
     return { outcome: 'lost' };
   };
   const opened = await reach({ url, buildId, from: stored.lines }, deps);
-  if (!opened) return await lost();
+  if (opened === 'no answer' && (await registry.mayHaveBuild(slot))) return { outcome: 'wait' };
+  if (typeof opened === 'string') return await lost();
   const token = newToken(buildId);
   let attached: AttachReply | undefined;
   let lease: Lease | undefined;
@@ -92,21 +93,21 @@ export async function takeOver(options: TakeOverOptions, deps: AttemptDeps): Pro
   return await lost();
 }
 
-/** Opens the stream of the build. Returns undefined when the replica has lost the build, or does not answer. */
+/** Opens the stream of the build. */
 async function reach(
   build: { readonly url: string; readonly buildId: string; readonly from: number },
   { payloadSecret, now, dispatcher }: AttemptDeps,
-): Promise<OpenBuild | undefined> {
+): Promise<OpenBuild | 'lost' | 'no answer'> {
   for (const delayMs of attachDelaysMs) {
     await sleep(delayMs);
     try {
-      return await attachToBuild({ ...build, payloadSecret, now, dispatcher });
+      return (await attachToBuild({ ...build, payloadSecret, now, dispatcher })) ?? 'lost';
     } catch (error) {
-      if (isGone(error)) return undefined;
+      if (isGone(error)) return 'lost';
       if (!(error instanceof SlipwayError)) throw error;
     }
   }
-  return undefined;
+  return 'no answer';
 }
 
 /** Reads a build that this worker took over until its end, within the time of its attempt. */

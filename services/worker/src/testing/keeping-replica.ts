@@ -67,6 +67,8 @@ export interface KeepingReplica {
   build(number: number): Promise<DirectedBuild>;
   /** The most builds at once. */
   most(): number;
+  /** Breaks the connections of the next calls that read a build. */
+  breakReads(calls: number): void;
   /** Loses all builds, as a replica that starts again. */
   forget(): void;
   stop(): Promise<void>;
@@ -78,6 +80,7 @@ export async function startKeepingReplica({ aheadMs = 0 } = {}): Promise<Keeping
   const builds: DirectedBuild[] = [];
   let known = new Map<string, DirectedBuild>();
   let most = 0;
+  let toBreak = 0;
   const check = (req: IncomingMessage, buildId: string, payloadSignature?: string) =>
     verifyBuildCall({
       secrets: [new Secret(payloadSecret)],
@@ -106,6 +109,10 @@ export async function startKeepingReplica({ aheadMs = 0 } = {}): Promise<Keeping
     const [, id = '', from = '0'] = /^\/builds\/([^?]+)(?:\?from=(\d+))?$/.exec(req.url ?? '') ?? [];
     if (id === '') return void res.writeHead(404).end();
     check(req, id);
+    if (req.method === 'GET' && toBreak > 0) {
+      toBreak--;
+      return void res.destroy();
+    }
     const build = known.get(id);
     if (!build) return void res.writeHead(404).end(JSON.stringify({ code: 'build_not_found' }));
     if (req.method === 'GET') return build.attach(res, Number(from));
@@ -132,6 +139,9 @@ export async function startKeepingReplica({ aheadMs = 0 } = {}): Promise<Keeping
       return builds[number] as DirectedBuild;
     },
     most: () => most,
+    breakReads(calls) {
+      toBreak = calls;
+    },
     forget() {
       for (const build of known.values()) build.cut();
       known = new Map();
