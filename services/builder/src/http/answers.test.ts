@@ -57,6 +57,8 @@ describe('the answer', () => {
     const lines = linesOf(response);
     for (let i = 0; i < 3; i++)
       expect((await lines.next()).value).toMatchObject({ log: [], status: 'in_progress' });
+    // Heartbeats begin before the build does.
+    await expect.poll(() => engine.builds).toHaveLength(1);
     engine.builds[0]?.succeed();
     let last: { status: string } | undefined;
     for await (const line of lines) last = line;
