@@ -25,10 +25,11 @@ const files = {
   kubernetes: testsIn(['kubernetes']),
 };
 
-/** Starts the file first that waits for minutes, so that all others run meanwhile. */
+/** Starts the files first that take minutes, so that all others run meanwhile. */
 class LongestFirst extends BaseSequencer {
   override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLongest = ({ moduleId }: TestSpecification) => moduleId.endsWith('/chaos/receivers.test.ts');
+    const isLongest = ({ moduleId }: TestSpecification) =>
+      /\/(chaos\/patient|simulation\/simulation)\.test\.ts$/.test(moduleId);
     const sorted = await super.sort(specifications);
     return sorted.toSorted((a, b) => Number(isLongest(b)) - Number(isLongest(a)));
   }
