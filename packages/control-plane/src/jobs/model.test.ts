@@ -227,7 +227,7 @@ function attachOutcome(
   return isHandedOver || known.continued < allowed ? 'attached' : 'stale';
 }
 
-/** Expects what the next attempt makes of one that still ran: a handover costs nothing, also when the replica was lost meanwhile. */
+/** Expects how the next attempt records the attempt before it, if that still ran: a handover costs nothing, also when the replica was lost meanwhile. */
 function expectLost(before: JobRecord, after: JobRecord, { handedOver }: { readonly handedOver: boolean }) {
   if (before.state !== 'running') return;
   const { outcome } = after.attempts.at(-2) ?? {};

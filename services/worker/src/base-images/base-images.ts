@@ -50,7 +50,7 @@ interface UsedBases {
 
 /**
  * Returns the base images of a build with the digests that it used. `named` are the references of the Dockerfile, which have their own digest if it
- * pins them. Otherwise the digest is the one that the replica reported; if it reported two for a reference, the digest is unknown. Images that only
+ * pins them. Otherwise the replica reported the digest; if it reported two for a reference, the digest is unknown. Images that only
  * the result names, such as those of triggers in a base image, count too. Undefined when nothing is known.
  */
 export function usedBases(

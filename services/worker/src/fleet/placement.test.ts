@@ -179,7 +179,7 @@ describe('a slot', () => {
     expect(await acquire('no room')).toBeUndefined();
   });
 
-  it('goes back when the attempt cannot begin, and stays with one that has begun at SIGTERM', async () => {
+  it('goes back when the attempt cannot begin, and at SIGTERM stays with an attempt that has begun', async () => {
     const { placement: made, acquire } = await placement(`placement-${randomUUID()}`, 60_000);
     const begins = (id: string, begin: () => Promise<string | undefined>, stopping = new AbortController()) =>
       made.acquireAndBegin({ ...wanted, id }, { stays: forLong, signal: stopping.signal, begin });

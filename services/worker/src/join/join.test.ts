@@ -352,11 +352,9 @@ describe('a worker', () => {
 
   it('fails the job with the part that fails, and stops the other', async () => {
     const open = held();
-    // A part that fails before the other has begun would stop that one where it waits.
-    replicas[0]?.next(async (call) => {
-      await open.begun;
-      await stream({ status: 'failed', error: 'exit code: 1' })(call);
-    });
+    const fail = stream({ status: 'failed', error: 'exit code: 1' });
+    // If this part fails before the other has begun, the other never begins.
+    replicas[0]?.next((call) => open.begun.then(() => fail(call)));
     replicas[1]?.next(open.behaviour);
     await installation.startWorker(builders());
     const id = await submit('joined/b');

@@ -17,7 +17,7 @@ local function keep_bases(job, hash, text)
   grow(job.key, tenant, 8 + #hash)
 end
 
--- Removes a tenth of the references, those that were seen longest ago. Returns the bytes that they took.
+-- Removes a tenth of the references, the oldest first. Returns the bytes that they took.
 local function drop_oldest_bases(key)
   local fields, all, bytes = redis.call('HGETALL', key), {}, 0
   for i = 1, #fields, 2 do

@@ -1,5 +1,5 @@
 -- Creates a job, and gives it a priority in the queue of its pool by start-time fair queueing. A tenant's tags are 1/weight apart and begin at the virtual time, which
--- is the tag of the job that started last, or of the first one that was ready then. Within the span of a tenant's waiting jobs, the position of a job is the share of known build times that are longer than
+-- is the tag of the job that started last, or of the first ready job at that time. Within the span of a tenant's waiting jobs, the position of a job is the share of known build times that are longer than
 -- its own: the longest builds go first, and no other tenant waits longer for them. An unknown time counts as the median.
 -- A build is skipped only when no other job builds, or has built, another image under that reference.
 -- A lower priority is earlier. BullMQ takes priorities up to 2^21.
