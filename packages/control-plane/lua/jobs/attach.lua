@@ -20,10 +20,10 @@ if get(job, 'token') and not redis.call('ZSCORE', keys.drainingWorkers, places.w
   local deaths = redis.call('HINCRBY', job.key, 'build_deaths:' .. places.attempt, 1)
   if deaths > (lost > 0 and 0 or args.max_deaths) then return reply({ 'stale' }) end
   note_death('worker', places.worker)
-  use_death(job, places.worker)
+  meet_death(job, places.worker)
 end
 leave(job, places.worker)
-board(job, args.worker, lost)
+board(job, args.worker, lost, tonumber(redis.call('HGET', job.key, 'deaths_met') or '0'))
 forget_undispatched(job)
 redis.call('HSET', job.key, 'token', args.token, 'worker', args.worker, 'worker:' .. places.attempt, args.worker)
 redis.call('HINCRBY', job.key, 'takeovers:' .. places.attempt, 1)

@@ -230,6 +230,30 @@ describe('a build that outlives its worker', () => {
     expect(await redis.hget(keys.job(other), 'blamed')).toBeNull();
   });
 
+  it('may be the cause of a death that another job met before with it', async () => {
+    const { id, build } = await running('both-0');
+    const other = await beside('both-0');
+    await attach(id, build, 'both-1');
+    const startsOn = (worker: string) =>
+      store.start(other, { token: randomUUID(), worker, replica: 'http://forgets', takesSuspects: true });
+    expect(await startsOn('both-1')).toMatchObject({ record: { lost: 1 } });
+    await attach(id, build, 'both-2');
+    expect(await startsOn('both-2')).toMatchObject({ record: { lost: 1 } });
+    await attach(id, build, 'both-3');
+    expect(await startsOn('alone')).toMatchObject({ record: { lost: 1 } });
+    // Now no other job of its worker can be the cause. The death of `both-0` does not excuse a job that met it.
+    expect(await loses(other)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
+  });
+
+  it('is no excuse for a job that has met more deaths', async () => {
+    const { id, build } = await running('more-0');
+    for (let death = 1; death <= 3; death++) await attach(id, build, `more-${death}`);
+    const innocent = await running('more-3');
+    await begin(id, 'more-4');
+    expect(await attach(innocent.id, innocent.build, 'more-4')).toMatchObject({ outcome: 'attached' });
+    expect(await loses(id)).toMatchObject({ state: 'failed', error: { code: 'quarantined' } });
+  });
+
   it('survives any number of workers that are stopped', async () => {
     const { id, build } = await running('stopped-0');
     for (let stop = 0; stop < 6; stop++) {

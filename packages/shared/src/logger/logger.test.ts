@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -24,15 +25,24 @@ describe('the lines of a process', () => {
     expect(stdout).toMatch(/"msg":"last"\}\n$/);
   });
 
-  it('are written at once when one is a warning', async () => {
-    // The event loop never turns after them.
-    const code = "logger.info('before'); logger.warn('now'); setImmediate(() => { for (;;); })";
-    const child = spawn(process.execPath, script(code), { stdio: ['ignore', 'pipe', 'inherit'] });
+  it.each([
+    ['the first', "logger.info('now')"],
+    ['a warning behind others', "logger.info('first'); logger.info('before'); logger.warn('now')"],
+  ])('are written at once: %s', async (_which, lines) => {
+    // Gathered lines wait for a timer that never comes.
+    const timers =
+      'globalThis.setTimeout = () => ({ unref() { return this; } }); setInterval(() => {}, 1_000);';
+    const child = spawn(process.execPath, script(`${timers} ${lines}`), {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const exit = once(child, 'exit');
-    const [chunk] = await once(child.stdout, 'data');
-    child.kill('SIGKILL');
+    const messages: string[] = [];
+    for await (const line of createInterface(child.stdout)) {
+      messages.push(JSON.parse(line).msg);
+      if (messages.at(-1) === 'now') child.kill('SIGKILL');
+    }
     await exit;
-    expect(String(chunk)).toMatch(/"msg":"before"\}\n.*"msg":"now"\}\n$/);
+    expect(messages).toEqual([...lines.matchAll(/'(\w+)'/g)].map(([, message]) => message));
   });
 });
 

@@ -1,7 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { type DestinationStream, pino } from 'pino';
 
-/** Milliseconds that a line waits for others. */
+/** Milliseconds after a write in which lines are gathered. */
 const gatherMs = 100;
 /** Characters that are written without waiting. */
 const gatherLength = 16 * 1024;
@@ -9,9 +9,9 @@ const gatherLength = 16 * 1024;
 let output: DestinationStream | undefined;
 
 /**
- * Returns the standard output of this process. It gathers lines for up to 100 ms, because each write is work for the thread pool and wakes the event loop. A line
- * of the level `warn` or above is written at once, with all lines before it. All lines are written when the process exits, also after an uncaught error. Threads
- * end without warning, so they gather nothing.
+ * Returns the standard output of this process. A line is written at once. Lines in the 100 ms after a write are gathered, because each write is work for the thread
+ * pool and wakes the event loop. A line of the level `warn` or above is written at once, with all lines before it. All lines are written when the process exits,
+ * also after an uncaught error. Threads end without warning, so they gather nothing.
  */
 export function standardOutput(): DestinationStream {
   output ??= isMainThread ? gathered() : pino.destination({ dest: 1, sync: false });
@@ -21,12 +21,14 @@ export function standardOutput(): DestinationStream {
 function gathered(): DestinationStream {
   const stdout = pino.destination({ dest: 1, sync: false });
   let lines = '';
-  let waiting: NodeJS.Timeout | undefined;
+  let gathering: NodeJS.Timeout | undefined;
   const flush = () => {
-    clearTimeout(waiting);
-    waiting = undefined;
+    clearTimeout(gathering);
+    gathering = undefined;
+    if (lines === '') return;
     stdout.write(lines);
     lines = '';
+    gathering = setTimeout(flush, gatherMs).unref();
   };
   process.once('exit', () => {
     stdout.flushSync();
@@ -38,8 +40,7 @@ function gathered(): DestinationStream {
       lastLevel: 0,
       write(line: string) {
         lines += line;
-        if (this.lastLevel >= warnLevel || lines.length > gatherLength) flush();
-        else waiting ??= setTimeout(flush, gatherMs).unref();
+        if (!gathering || this.lastLevel >= warnLevel || lines.length > gatherLength) flush();
       },
     },
     // pino sets `lastLevel` of such a stream before each line.

@@ -3,6 +3,8 @@
 -- A *suspect* is a job with a death that is not explained (`lost` > 0). At most one suspect runs on a worker, and one on a replica.
 --
 -- - The death counts as `lost` unless it has another known cause.
+-- - The death of a worker does not count against a suspect when another job of the worker may be the cause: a second suspect, or a job whose build was continued
+--   there (attach.lua) after at least as many deaths.
 -- - A job can be *blamed* (`blamed`) when it ran there alone, or was the only suspect there. A worker or replica that dies with several other jobs blames none of
 --   them; each becomes a suspect.
 -- - The job is not the cause when the replica reported that it drains, an operator drains it, or discovery no longer names it.
@@ -25,19 +27,20 @@ local function goes_away(replica)
   return f[1] or f[4] or (f[2] == 'draining' and tonumber(f[3] or '0') > now) or (named and tonumber(named) < now - 15000)
 end
 
--- Returns how many jobs and suspects ran there when it died.
+-- Returns how many jobs and suspects ran there when it died, and the most deaths that another job there had met.
 local function note_death(kind, place)
   local key, aboard = keys.death(place), keys.aboard(place)
-  local known = redis.call('HMGET', key, 'jobs', 'suspects')
-  if known[1] then return tonumber(known[1]), tonumber(known[2]) end
+  local known = redis.call('HMGET', key, 'jobs', 'suspects', 'most_met')
+  if known[1] then return tonumber(known[1]), tonumber(known[2]), tonumber(known[3] or '0') end
   local jobs, suspects = redis.call('ZCARD', aboard), redis.call('ZCOUNT', aboard, 1, 1)
-  redis.call('HSET', key, 'jobs', jobs, 'suspects', suspects)
+  local most_met = math.max(0, -tonumber(redis.call('ZRANGE', aboard, 0, 0, 'WITHSCORES')[2] or '0'))
+  redis.call('HSET', key, 'jobs', jobs, 'suspects', suspects, 'most_met', most_met)
   redis.call('PEXPIRE', key, death_known_ms[kind])
   local deaths = keys.deaths(kind)
   redis.call('ZREMRANGEBYSCORE', deaths, '-inf', now - death_excuses_ms)
   if suspects == 0 then redis.call('ZADD', deaths, now, place) end
   redis.call('PEXPIRE', deaths, death_excuses_ms)
-  return jobs, suspects
+  return jobs, suspects, most_met
 end
 
 -- Returns the deaths of places where the job ran, and the deaths that excused it.
@@ -50,6 +53,12 @@ end
 local function use_death(job, place)
   local used = get(job, 'died_with')
   redis.call('HSET', job.key, 'died_with', used and used .. ' ' .. place or place)
+end
+
+-- Records that the job ran there when it died. Returns how many deaths it had met before.
+local function meet_death(job, place)
+  use_death(job, place)
+  return redis.call('HINCRBY', job.key, 'deaths_met', 1) - 1
 end
 
 -- Returns another death for which no suspect explains the cause.
@@ -65,11 +74,11 @@ local function count_loss(job, from, kind, max_lost)
   local place = places_of(job)[kind]
   if kind == 'replica' and goes_away(place) then return nil end
   local is_suspect = tonumber(get(job, 'lost')) > 0
-  local jobs, suspects = note_death(kind, place)
-  local met = redis.call('HINCRBY', job.key, 'deaths', 1)
-  use_death(job, place)
-  if is_suspect and met < 3 * max_lost then
-    if suspects > 1 then return nil end
+  local jobs, suspects, most_met = note_death(kind, place)
+  local met_before = meet_death(job, place)
+  local deaths = redis.call('HINCRBY', job.key, 'deaths', 1)
+  if is_suspect and deaths < 3 * max_lost then
+    if suspects > 1 or most_met > 0 and most_met >= met_before then return nil end
     local excuse = excuse_of(job, kind)
     if excuse then
       use_death(job, excuse)
@@ -80,5 +89,5 @@ local function count_loss(job, from, kind, max_lost)
   if redis.call('HINCRBY', job.key, 'lost', 1) < max_lost or not get(job, 'blamed') then return nil end
   -- The job explains these deaths: they excuse no other.
   for used in pairs(used_deaths(job)) do redis.call('ZREM', keys.deaths(kind), used) end
-  return end_job_with_error(job, from, 'failed', 'quarantined', 'Its worker or builder died ' .. met .. ' times while it ran.')
+  return end_job_with_error(job, from, 'failed', 'quarantined', 'Its worker or builder died ' .. deaths .. ' times while it ran.')
 end

@@ -1,5 +1,6 @@
 --- @include "jobs/include/job"
 -- The worker and replica of a running job. `keys.aboard(place)` of a worker or a replica is a sorted set of the jobs that run there: score 1 for a suspect, else 0.
+-- A job whose build is continued there has the score -n after n deaths.
 -- A job that only joins images has no replica.
 
 -- Returns the places of the last attempt, its number, and the id of its build if another worker can attach to it. A script that changes them sets `job.places` to nil.
@@ -36,9 +37,9 @@ local function set_build(job, number, replica, build, slot_ms)
   keep_slot(replica, job.id .. ':' .. build, slot_ms)
 end
 
-local function board(job, place, lost)
+local function board(job, place, lost, deaths_met)
   if place == '' then return end
-  redis.call('ZADD', keys.aboard(place), lost > 0 and 1 or 0, job.id)
+  redis.call('ZADD', keys.aboard(place), lost > 0 and 1 or -(deaths_met or 0), job.id)
   redis.call('PEXPIRE', keys.aboard(place), 172800000)
 end
 
