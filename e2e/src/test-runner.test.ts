@@ -33,7 +33,12 @@ async function runFixture(files: Record<string, string>): Promise<SuiteResult> {
   );
   for (const [name, text] of Object.entries(files)) writeFileSync(join(fixture, name), text);
   const { runSuite } = await script('test/suite.mjs');
-  return runSuite({ name: 'fixture', config: join(fixture, 'vitest.config.mjs'), marker: {}, quiet: true });
+  return runSuite({
+    name: 'fixture',
+    config: join(fixture, 'vitest.config.mjs'),
+    marker: {},
+    output: 'ignore',
+  });
 }
 
 test('`npm test` counts passed, failed and skipped tests', async () => {

@@ -1,29 +1,28 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { environment, root } from '../setup/commands.mjs';
 
-const reports = join(root, '.cache', 'test');
+/** Where the report of each suite is written. */
+export const reports = join(root, '.cache', 'test');
 
 /**
  * Runs the given projects of one vitest configuration, or all of it, and reads its report.
  * Returns the number of passed tests, and what failed, was skipped or is still to do, by name.
  * A file that cannot be loaded, and a run that breaks outside any test, count as failed.
- * `wrapper`: a command that runs the command after it. `onStart` receives the child process.
+ * `output`: where vitest writes, as in `stdio` of a child process. `wrapper`: a command that runs the command after it. `onStart` receives the child process.
  */
 export async function runSuite({
   name,
   config,
   projects = [],
   marker,
-  quiet = false,
+  output = 'inherit',
   wrapper = [],
   onStart,
 }) {
   const report = join(reports, `${name}.json`);
-  const shown = quiet ? 'ignore' : 'inherit';
-  mkdirSync(reports, { recursive: true });
   rmSync(report, { force: true });
   const [command, ...args] = [
     ...[...wrapper, process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs')],
@@ -32,7 +31,7 @@ export async function runSuite({
   ];
   const vitest = spawn(command, args, {
     cwd: root,
-    stdio: ['ignore', shown, shown],
+    stdio: ['ignore', output, output],
     env: environment(marker),
   });
   onStart?.(vitest);

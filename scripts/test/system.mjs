@@ -22,7 +22,7 @@ const inNamespaces = (...kinds) => [
  * The suite has network, mount, process and IPC namespaces of its own. So its processes, networks and mounts end with it,
  * also when it is interrupted. Its folder and control groups are removed here; those of a killed run, by the next run.
  */
-export async function runSystemSuite({ name, config, projects, images: program, marker }) {
+export async function runSystemSuite({ name, config, projects, images: program, marker, output }) {
   mkdirSync(folders, { recursive: true });
   for (const pid of readdirSync(folders)) if (!existsSync(`/proc/${pid}`)) cleanUp(pid);
   const folder = join(realpathSync(folders), String(process.pid));
@@ -42,12 +42,13 @@ export async function runSystemSuite({ name, config, projects, images: program, 
   };
   for (const signal of signals) process.once(signal, interrupt);
   try {
-    const failure = await prepareImages({ program, images, marker, onStart });
+    const failure = await prepareImages({ program, images, marker, output, onStart });
     if (failure !== undefined) return { name, passed: 0, failed: [`${name}: ${failure}`], left: [] };
     return await runSuite({
       name,
       config,
       projects,
+      output,
       marker: {
         ...marker,
         SLIPWAY_SYSTEM_FOLDER: folder,
@@ -63,12 +64,12 @@ export async function runSystemSuite({ name, config, projects, images: program, 
 }
 
 /** Returns why there are no images, if there are none. */
-async function prepareImages({ program, images, marker, onStart }) {
+async function prepareImages({ program, images, marker, output, onStart }) {
   const [command, ...args] = [
     ...[...inNamespaces(), process.execPath],
     ...[join(root, 'e2e', 'dist', program), images],
   ];
-  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: environment(marker) });
+  const child = spawn(command, args, { stdio: ['ignore', output, output], env: environment(marker) });
   onStart(child);
   const [code, signal] = await once(child, 'exit');
   return code === 0 ? undefined : `the images cannot be built: ${signal ?? `exit code ${code}`}`;
