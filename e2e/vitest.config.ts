@@ -9,9 +9,10 @@ const files = {
   /** Files that take minutes, several at once. */
   long: testsIn([
     ...['blobs', 'chaos', 'ci', 'clock', 'compose', 'fuzz', 'images', 'monitoring', 'redis-topologies'],
-    ...['scaling', 'supply-chain', 'templates', 'cli/build-options.test.ts', 'cli/checkout.test.ts'],
-    ...['cli/demo.test.ts', 'clients/publish-load.test.ts', 'docs/durability.test.ts', 'draining.test.ts'],
-    ...['busy-worker.test.ts', 'simulation', 'tracing.test.ts', 'worker-away.test.ts'],
+    ...['scaling', 'supply-chain', 'templates', 'cli/base-images.test.ts', 'cli/build-options.test.ts'],
+    ...['cli/checkout.test.ts', 'cli/demo.test.ts', 'cli/stack.test.ts', 'cli/templates.test.ts'],
+    ...['clients/interruptions.test.ts', 'clients/publish-load.test.ts', 'docs/durability.test.ts'],
+    ...['draining.test.ts', 'busy-worker.test.ts', 'simulation', 'tracing.test.ts', 'worker-away.test.ts'],
   ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),
