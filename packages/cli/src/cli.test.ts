@@ -163,6 +163,7 @@ describe('build', () => {
       'context    1 file, 13 B',
       'source     sha256:d',
       'submitted  job_1',
+      `page       ${env.SLIPWAY_URL}/jobs/job_1`,
       'v: [1/1] RUN it',
       'l: done',
       'succeeded in 2.5 s',

@@ -44,6 +44,8 @@ interface Call {
  * `Idempotency-Key`, the same for each try, so the server does it once. An archive that cannot be read twice is sent once.
  */
 export interface Client extends BatchCalls, EventCalls, FunctionCalls, TenantCalls, WebhookCalls {
+  /** URL of the API, without a slash at its end. The pages of its dashboard are below it, such as `/jobs/{id}` and `/batches/{id}`. */
+  readonly url: string;
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
   /** Returns the source, or undefined when it does not exist. */
   findSource(options: Call & { digest: string }): Promise<Source | undefined>;
@@ -107,6 +109,7 @@ export function createClient(options: ClientOptions): Client {
     );
 
   return {
+    url: baseUrl,
     ...batchCalls({ api, send, baseUrl, headers, fetchWith, firstDelayMs }),
     ...eventCalls({ send, baseUrl, headers, firstDelayMs }),
     ...functionCalls({ api, send, baseUrl, headers }),

@@ -95,7 +95,7 @@ describe('CI systems', () => {
     finish();
     await comesTo(github, ['pending', 'pending', 'success']);
     await comesTo(gitlab, ['pending', 'running', 'success']);
-    const url = `https://slipway.example/v1/jobs/${id}`;
+    const url = `https://slipway.example/jobs/${id}`;
     const name = 'slipway/openfaas-fn/cart';
     const built = 'Built sha256:111111111111';
     expect(ci.taken(github).map(({ body }) => body)).toEqual([

@@ -56,6 +56,7 @@ export async function batchStatus(
   out.line(`${batch.id}  ${batch.state}`);
   out.line(`  ${batch.state === 'finished' ? batchLine(batch) : countsText(out, { ...counts, total })}`);
   if (batch.retry_of !== undefined) out.line(`  repeats ${batch.retry_of}`);
+  out.line(`  ${client.url}/batches/${batch.id}`);
   for (const state of ['running', 'failed', 'canceled'] as const) {
     if (counts[state] === 0) continue;
     for (const job of (await jobsOf({ client, id, state })).reverse()) {
@@ -129,7 +130,10 @@ export async function submitted({ batch, client, options, context }: Submitted):
   const announce = () => {
     if (options.json) out.line(JSON.stringify({ type: 'submitted', batch: id }));
     else if (options.detach) out.line(id);
-    else if (!options.quiet) err.line(`${err.style('bold', 'batch'.padEnd(10))} ${id}`);
+    else if (!options.quiet) {
+      err.line(`${err.style('bold', 'batch'.padEnd(10))} ${id}`);
+      err.line(`${err.style('bold', 'page'.padEnd(10))} ${client.url}/batches/${id}`);
+    }
   };
   if (options.detach) {
     announce();

@@ -60,6 +60,7 @@ export async function build(
       }),
     );
     say('submitted', id);
+    say('page', `${client.url}/jobs/${id}`);
     if (options.detach) {
       if (options.json) terminal.out.line(JSON.stringify(await client.getJob({ id })));
       else terminal.out.line(id);

@@ -66,6 +66,7 @@ describe('status', () => {
       '  created   2026-01-02T03:04:05.000Z',
       '  started   2026-01-02T03:04:06.000Z',
       '  finished  2026-01-02T03:04:08.500Z',
+      `  page      ${env.SLIPWAY_URL}/jobs/job_1`,
       '  attempt 1: running on http://b:1 (worker w)',
       '',
       'error: failed in 2.5 s: build_failed: step 2 ended with 1',
@@ -97,7 +98,7 @@ describe('status', () => {
       '  pull           always',
     ]);
     const plain = (await slipway(['status', 'job_3'], env)).out;
-    expect((await slipway(['status', 'job_2'], env)).out).toBe(plain);
+    expect((await slipway(['status', 'job_2'], env)).out).toBe(plain.replace('/job_3', '/job_2'));
   });
 
   test('as JSON is the answer of the API', async () => {

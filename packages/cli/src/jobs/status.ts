@@ -28,7 +28,11 @@ export async function status(
   const { out, err } = terminal;
   if (id !== undefined) {
     const job = await client.getJob({ id });
-    out.line(options.json ? JSON.stringify(job) : describe(job, out).join('\n'));
+    out.line(
+      options.json
+        ? JSON.stringify(job)
+        : describe({ job, page: `${client.url}/jobs/${id}`, screen: out }).join('\n'),
+    );
     return exitCodes.ok;
   }
   const { jobs, next_cursor } = await client.listJobs({ query: query(options) });
@@ -69,7 +73,14 @@ function rowOf(job: Job, screen: Screen): string[] {
   ];
 }
 
-function describe(job: Job, screen: Screen): string[] {
+interface Described {
+  readonly job: Job;
+  /** URL of its page. */
+  readonly page: string;
+  readonly screen: Screen;
+}
+
+function describe({ job, page, screen }: Described): string[] {
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['image', job.result ? builtImage(job) : job.image],
     ['function', job.function],
@@ -86,6 +97,7 @@ function describe(job: Job, screen: Screen): string[] {
     ['cancel requested', job.cancel_requested_at],
     ['finished', job.finished_at],
     ['tries again', job.state === 'queued' ? job.retry_at : undefined],
+    ['page', page],
   ];
   const lines = [`${job.id}  ${styledState(screen, job.state)}`];
   lines.push(

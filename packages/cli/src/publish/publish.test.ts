@@ -132,6 +132,7 @@ describe('publish', () => {
       'stack      3 functions, 45 B of sources',
       'sources    2 uploaded (32 B)',
       `batch      ${id}`,
+      `page       ${env.SLIPWAY_URL}/batches/${id}`,
       '[1/3] openfaas-fn/one succeeded in 2.0 s',
       '[2/3] openfaas-fn/two unchanged',
       '[3/3] openfaas-fn/same succeeded in 1.0 s',
@@ -158,7 +159,8 @@ describe('publish', () => {
     const { env } = await serve(oneBad);
     const { exit, out, err } = await slipway(['publish'], env);
     expect({ exit, out }).toEqual({ exit: 1, out: 'r.example/same:1@sha256:same\n' });
-    expect(err.split('\n').slice(3)).toEqual([
+    expect(err.split('\n').slice(3, 4)).toEqual([`page       ${env.SLIPWAY_URL}/batches/${id}`]);
+    expect(err.split('\n').slice(4)).toEqual([
       '[1/3] openfaas-fn/one failed in 2.0 s: build_failed: step 2 ended with 1',
       '[2/3] openfaas-fn/two canceled: batch_stopped: Another job has failed.',
       '[3/3] openfaas-fn/same succeeded',
@@ -368,7 +370,7 @@ describe('batch', () => {
     const listed = await slipway(['batch', 'list', '--limit', '5'], env);
     expect(listed.out).toMatch(new RegExp(`^BATCH .*\\n${id} +running +3 +1 +1 +0 .*run=7\\n$`));
     expect((await slipway(['batch', 'status', id], env)).out).toMatch(
-      /running\n {2}2 of 3 done: 1 succeeded, 1 failed; 1 waiting\n {2}job_one {2}openfaas-fn\/one {2}failed.*build_failed/,
+      /running\n {2}2 of 3 done: 1 succeeded, 1 failed; 1 waiting\n {2}http:\S+\/batches\/batch_\w+\n {2}job_one {2}openfaas-fn\/one {2}failed.*build_failed/,
     );
     expect((await slipway(['batch', 'cancel', id], env)).out).toContain('is being canceled: 2 of 3 done');
   });

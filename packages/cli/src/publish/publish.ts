@@ -84,13 +84,16 @@ export async function publish(options: PublishOptions, context: CommandContext):
       sealed: await sealSecretsOf(plan, client, signal),
     });
     const { id } = await interruption.shield(() => withNames(plan, () => client.submitBatch({ batch })));
+    const page = `${client.url}/batches/${id}`;
     if (options.detach) {
       terminal.out.line(options.json ? JSON.stringify({ type: 'submitted', batch: id }) : id);
+      say('page', page);
       say('follow it', `slipway batch watch ${id}`);
       return exitCodes.ok;
     }
     if (options.json) terminal.out.line(JSON.stringify({ type: 'submitted', batch: id }));
     say('batch', id);
+    say('page', page);
     const { json = false, quiet = false } = options;
     return await watchBatch({ id, client, terminal, json, quiet, interruption, interrupt: 'cancel' });
   } catch (error) {

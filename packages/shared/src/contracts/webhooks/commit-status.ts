@@ -49,11 +49,11 @@ export function statusText({ data: { job, digest, code, detail } }: JobMessage, 
   }
 }
 
-/** Returns the absolute URL of the record, or undefined if the installation's URL is not configured. */
-export function recordUrl({ message, publicUrl }: Pick<FormatInput, 'message' | 'publicUrl'>) {
+/** Returns the URL of the record's page in the dashboard, or undefined if the installation's URL is not configured. */
+export function pageUrl({ message, publicUrl }: Pick<FormatInput, 'message' | 'publicUrl'>) {
   const { url } = message.data;
-  if (/^https?:/.test(url)) return url;
-  return publicUrl === undefined ? undefined : `${publicUrl.replace(/\/+$/, '')}${url}`;
+  const absolute = /^https?:/.test(url) ? url : publicUrl && `${publicUrl.replace(/\/+$/, '')}${url}`;
+  return absolute?.replace(/\/v1(?=\/[a-z]+\/[^/]+$)/, '');
 }
 
 /**

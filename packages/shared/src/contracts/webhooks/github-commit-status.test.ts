@@ -32,7 +32,7 @@ describe('github_commit_status', () => {
         state: 'success',
         context: 'slipway/openfaas-fn/greet',
         description: `Built ${digest.slice(0, 19)}`,
-        target_url: `https://slipway.example/x/v1/jobs/job_${'1'.repeat(26)}`,
+        target_url: `https://slipway.example/x/jobs/job_${'1'.repeat(26)}`,
       },
       token: { reveal: expect.any(Function) },
     });

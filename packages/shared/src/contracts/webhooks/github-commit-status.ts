@@ -1,5 +1,5 @@
 import type { JobMessage } from '../webhook-message.js';
-import { isJobMessage, noCommit, recordUrl, statusName, statusText } from './commit-status.js';
+import { isJobMessage, noCommit, pageUrl, statusName, statusText } from './commit-status.js';
 import { defineFormat, type FormatInput, isOwnerAndName, noToken, tokenField } from './format.js';
 import { githubCall, readGithubAnswer } from './github.js';
 
@@ -32,7 +32,7 @@ export const githubCommitStatus = defineFormat({
     if (!isJobMessage(message)) return { skip: 'no_commit' };
     const { vcs } = message.data;
     if (!vcs || !isOwnerAndName(vcs.repo)) return { skip: 'no_commit' };
-    const target = recordUrl(input);
+    const target = pageUrl(input);
     return githubCall({
       input,
       path: `/repos/${vcs.repo}/statuses/${vcs.sha}`,

@@ -25,7 +25,7 @@ describe('gitlab_commit_status', () => {
         state: 'running',
         name: 'slipway/openfaas-fn/greet',
         description: 'Building',
-        target_url: `https://slipway.example/v1/jobs/job_${'1'.repeat(26)}`,
+        target_url: `https://slipway.example/jobs/job_${'1'.repeat(26)}`,
       },
       token: { reveal: expect.any(Function) },
     });

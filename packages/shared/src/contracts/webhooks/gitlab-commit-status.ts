@@ -1,4 +1,4 @@
-import { isJobMessage, noCommit, recordUrl, statusName, statusText } from './commit-status.js';
+import { isJobMessage, noCommit, pageUrl, statusName, statusText } from './commit-status.js';
 import { defineFormat, noToken, tokenField, tokenUnknown } from './format.js';
 import { gitlabProjectUrl, projectField } from './gitlab.js';
 
@@ -42,7 +42,7 @@ export const gitlabCommitStatus = defineFormat({
     const { job, vcs } = message.data;
     const token = tokenOf(format.token);
     if (!token) return tokenUnknown(format.token, url);
-    const target = recordUrl(input);
+    const target = pageUrl(input);
     return {
       url: gitlabProjectUrl(url, format.project ?? vcs.repo, `/statuses/${vcs.sha}`),
       headers: { 'content-type': 'application/json', 'private-token': token.reveal() },
