@@ -79,29 +79,16 @@ interface ListOptions {
   readonly signal: AbortSignal;
 }
 
-/** Returns a page of jobs. The route for the jobs of a batch filters by state only, so the other filters apply here. */
-async function listJobs({ client, filters: { batch, ...filters }, cursor, signal }: ListOptions) {
-  const page = { limit: pageSize, ...(cursor !== undefined && { cursor }) };
-  const state = filters.state as JobState | undefined;
-  if (batch === undefined) {
-    return await client.listJobs({
-      query: { ...filters, ...(state && { state }), ...page } as never,
-      signal,
-    });
-  }
-  const found = await client.listBatchJobs({
-    id: batch,
-    query: { ...(state && { state }), ...page },
-    signal,
-  });
-  return { ...found, jobs: found.jobs.filter((job) => fits(job, filters)) };
-}
-
-function fits(job: Job, { function: name, image, label }: Filters): boolean {
-  if (name !== undefined && job.function !== name && job.function?.split('/')[1] !== name) return false;
-  if (image !== undefined && !job.image.startsWith(image)) return false;
-  const [key = '', value] = label?.split('=', 2) ?? [];
-  return label === undefined || (value !== undefined && job.labels?.[key] === value);
+/** Returns a page of jobs. The server checks the text of the filters. */
+function listJobs({ client, filters: { label, state, ...filters }, cursor, signal }: ListOptions) {
+  const query = {
+    ...filters,
+    limit: pageSize,
+    ...(state !== undefined && { state: state as JobState }),
+    ...(label !== undefined && { label: [label] }),
+    ...(cursor !== undefined && { cursor }),
+  };
+  return client.listJobs({ query, signal });
 }
 
 function JobRow({ job }: { job: Job }) {

@@ -68,6 +68,21 @@ describe('the API', () => {
     },
   );
 
+  it('answers 404 at other addresses: the page to a browser, a problem to a client', async () => {
+    const accepted = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+    for (const [accept, type] of [
+      [accepted, 'text/html'],
+      ['*/*', 'application/problem+json'],
+      ['text/css,*/*;q=0.1', 'application/problem+json'],
+    ] as const) {
+      const answer = await get('/nope', { accept });
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([
+        404,
+        expect.stringContaining(type),
+      ]);
+    }
+  });
+
   it('sends compressed files, cached for good, and answers 304 to clients that have them', async () => {
     const [path] = [...(readSite(folder)?.keys() ?? [])].filter((name) => name.endsWith('.js'));
     const plain = readFileSync(join(folder, path as string));

@@ -20,13 +20,22 @@ export const dashboardPages: readonly string[] = [
 
 const yearSeconds = 365 * 24 * 3600;
 
-/** Serves the files of the dashboard, and its page at each of the dashboard's routes. Other requests pass. */
+/**
+ * Serves the files of the dashboard, and its page at each of the dashboard's routes. A browser that goes to another address receives the page with the status 404,
+ * which says that nothing is there. Other requests pass.
+ */
 export function dashboardRouter(site: ReadonlyMap<string, SiteFile>): Router {
   const router = Router();
   const page = site.get('/index.html');
   if (page) router.get([...dashboardPages], (req, res) => send(req, res, page));
   for (const [path, file] of site) {
     if (file !== page) router.get(path, (req, res) => send(req, res, file));
+  }
+  if (page) {
+    router.get('/*path', (req, res, next) => {
+      if (req.accepts(['json', 'html']) !== 'html') return next();
+      send(req, res.status(404), page);
+    });
   }
   return router;
 }
