@@ -37,8 +37,8 @@ export function BatchesPage() {
         {batches.isError && <ErrorPanel error={batches.error} retry={() => void batches.refetch()} />}
         {batches.isSuccess && list.length === 0 && (
           <Empty title="No batch yet">
-            A batch is many functions that are built together: <code>slipway batch stack.yaml</code> submits
-            all of a stack, and <code>POST /v1/batches</code> does the same for programs.
+            A batch is many functions that are built together: <code>slipway publish</code> submits all of a{' '}
+            <code>stack.yaml</code>, and <code>POST /v1/batches</code> does the same for programs.
           </Empty>
         )}
         {list.length > 0 && (

@@ -133,7 +133,8 @@ function NoFunctions({ filtered }: { filtered: boolean }) {
     return <Empty title="No function matches these filters">Remove a filter, or show all functions.</Empty>;
   return (
     <Empty title="No functions yet">
-      A function appears here once a job names it: <code>slipway build . --function hello</code>, or{' '}
+      A function appears here once a job names it:{' '}
+      <code>slipway build . --image registry.example/hello:1 --function hello</code>, or{' '}
       <code>slipway publish</code> with a <code>stack.yaml</code>.
     </Empty>
   );

@@ -126,8 +126,8 @@ function NoJobs({ filtered }: { filtered: boolean }) {
   if (filtered) return <Empty title="No job matches these filters">Remove a filter, or show all jobs.</Empty>;
   return (
     <Empty title="No jobs yet">
-      A job is one image to build. <code>slipway build .</code> submits one, <code>slipway publish</code> a
-      whole <code>stack.yaml</code>.
+      A job is one image to build. <code>slipway build . --image registry.example/hello:1</code> submits one,{' '}
+      <code>slipway publish</code> a whole <code>stack.yaml</code>.
     </Empty>
   );
 }

@@ -56,7 +56,8 @@ export function SignIn({ problem, signIn }: SignInProps) {
           aria-describedby={shown === undefined ? `${id}-help` : `${id}-problem ${id}-help`}
         />
         <p className={styles.help} id={`${id}-help`}>
-          <code>slipway tokens create</code> makes one. It stays in this tab until you sign out or close it.
+          <code>slipway tokens create --scope jobs:read,jobs:write,builders:read --description me</code> makes
+          one. It stays in this tab until you sign out or close it.
         </p>
         <Button kind="primary" type="submit" disabled={busy}>
           {busy ? 'Signing in…' : 'Sign in'}

@@ -54,7 +54,7 @@ export function WebhooksPage() {
         {webhooks.isSuccess && rows.length === 0 && (
           <Empty title="No endpoints yet">
             An endpoint is a URL that receives events of jobs and batches. Create one here, or with{' '}
-            <code>slipway webhooks create --url https://ci.example/hooks</code>.
+            <code>slipway webhooks create https://ci.example/hooks</code>.
           </Empty>
         )}
         {rows.length > 0 && (
