@@ -85,6 +85,24 @@ describe('a build whose replica keeps it', () => {
     await endsWell(id, build, 3);
   });
 
+  it('is continued also when its replica was so new that nothing was known about it', async () => {
+    const worker = await startWorker();
+    await learned();
+    await installation.redis.hdel(
+      installation.keys.replica(replica.url),
+      'engine',
+      'engine_until',
+      'features',
+    );
+    const id = await installation.submit();
+    const build = await replica.build(0);
+    build.log('line 1');
+    await shown(id, 1);
+    await worker.stop();
+    await startWorker();
+    await endsWell(id, build, 1);
+  });
+
   it('is continued before other jobs, on the slot that it has', async () => {
     const { worker, id, build } = await building();
     const others = await Promise.all([1, 2, 3].map(() => installation.submit()));
@@ -160,6 +178,30 @@ describe('a build whose replica keeps it', () => {
       state: 'succeeded',
       attempts: [{ outcome: 'draining' }, { outcome: 'succeeded' }],
     });
+  });
+
+  it('has no id from the second replica on if the first one wrote lines into the log', async () => {
+    const replicas = [replica, await startKeepingReplica(), await startKeepingReplica()];
+    try {
+      await installation.startWorker(replicas.map(({ url }) => `${url}#max=1`));
+      const features = ({ url }: KeepingReplica) =>
+        installation.redis.hget(installation.keys.replica(url), 'features');
+      await expect.poll(() => Promise.all(replicas.map(features))).not.toContain(null);
+      const id = await installation.submit();
+      const begun = () => replicas.flatMap(({ builds }) => builds).filter(({ isOver }) => !isOver);
+      const ids: boolean[] = [];
+      for (let call = 0; call < 3; call++) {
+        await expect.poll(begun).toHaveLength(1);
+        const [build] = begun();
+        ids.push(build?.id !== '');
+        if (call === 0) build?.log('a line');
+        build?.end(call < 2 ? { status: 'failed', code: 'engine_unreachable', error: 'gone' } : undefined);
+      }
+      expect((await installation.ended(id)).state).toBe('succeeded');
+      expect(ids).toEqual([true, false, false]);
+    } finally {
+      for (const other of replicas.slice(1)) await other.stop();
+    }
   });
 
   it('is canceled at the replica, with a worker and without one', async () => {

@@ -11,6 +11,7 @@ import {
 import type { SlipwayError } from '@slipway/shared/errors';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { callBuilder } from '../builder-client/call.js';
+import { identityOf } from '../fleet/report.js';
 import { type CallContext, type Connection, callReplica, isPlacedAgain, linesOf } from './call-replica.js';
 import type { AttemptDeps } from './deps.js';
 import { Interrupted } from './interruptions.js';
@@ -56,14 +57,17 @@ export const timeoutMsOf = ({ spec }: JobRecord, { buildTimeoutMs }: Pick<Attemp
 /** Calls one replica after the other until one builds, within the time of one attempt. */
 export async function build(context: BuildContext, deps: AttemptDeps): Promise<BuildEnd> {
   const { record, token, hold, summary } = context;
-  const { placement, store, metrics } = deps;
+  const { placement, metrics } = deps;
   const timeoutMs = timeoutMsOf(record, deps);
   const deadline = AbortSignal.timeout(timeoutMs);
   const tried = new Set<string>();
+  const id = buildOfToken(token);
   let lease: Lease | undefined = context.lease;
   let buildId = record.build;
+  let mayKeep = true;
   for (;;) {
     tried.add(lease.url);
+    if (mayKeep && buildId === undefined) buildId = await learnKeeper({ record, token, lease }, deps);
     if (buildId !== undefined) placement.keep(lease);
     const lines = linesOf(context, 0);
     const call = { ...context, lease, buildId, lines, deadline, timeoutMs };
@@ -77,9 +81,8 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     }
     metrics.replaced.inc({ code: refusal.code });
     summary.replaced++;
-    const build = buildOfToken(token);
     const wanted = {
-      id: leaseId(record.id, build),
+      id: leaseId(record.id, id),
       tenant: record.tenant,
       priorityClass: record.spec.priority,
       pool: record.pool,
@@ -94,13 +97,47 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
     lease = await placement.acquire(wanted, failoverWaitMs, AbortSignal.any([hold.signal, deadline]));
     if (!lease) throw hold.signal.aborted ? hold.signal.reason : refusal;
     // The lines of a build that follow others have other numbers in the log, so no other worker could continue it.
-    const kept = lines.next === 0 ? build : undefined;
-    const placed = await store.place(record.id, token, { replica: lease.url, build: kept });
-    if (placed === 'stale') {
-      placement.free(lease, 'none');
-      throw new Interrupted('stale');
-    }
-    buildId = placed === 'kept' ? build : undefined;
+    mayKeep &&= lines.next === 0;
+    buildId = await place({ record, token, lease }, mayKeep ? id : undefined, deps);
+  }
+}
+
+type Placed = Pick<BuildContext, 'record' | 'token' | 'lease'>;
+
+/** Records the replica of an attempt. Returns the id of the build if the replica keeps it. Throws `Interrupted`, and frees the slot, if another worker has the job. */
+async function place(
+  { record, token, lease }: Placed,
+  build: string | undefined,
+  { store, placement }: AttemptDeps,
+): Promise<string | undefined> {
+  const placed = await store.place(record.id, token, { replica: lease.url, build });
+  if (placed === 'kept') return build;
+  if (placed === 'placed') return undefined;
+  placement.free(lease, 'none');
+  throw new Interrupted('stale');
+}
+
+/**
+ * Asks a replica whether it keeps builds, if that was unknown when the attempt was placed: the replica is new, or did not answer for a while. Returns the
+ * id of the build if the replica keeps it. Throws `Interrupted` if another worker has the job.
+ */
+async function learnKeeper(placed: Placed, deps: AttemptDeps): Promise<string | undefined> {
+  if (!(await keepsBuilds(placed.lease.url, deps))) return undefined;
+  return await place(placed, buildOfToken(placed.token), deps);
+}
+
+/** Returns whether a replica keeps builds. Records its features if they are unknown. */
+async function keepsBuilds(url: string, { registry, dispatcher, logger }: AttemptDeps): Promise<boolean> {
+  try {
+    const known = (await registry.get(url))?.features;
+    if (known !== undefined) return known.includes('attachable-builds');
+    const identity = await identityOf(url, dispatcher);
+    if (identity === undefined) return false;
+    await registry.setEngine(url, identity.engine, identity.features, identity.instance);
+    return identity.features.includes('attachable-builds');
+  } catch (error) {
+    logger.warn({ err: error, replica: url }, 'it is unknown whether a replica keeps builds');
+    return false;
   }
 }
 

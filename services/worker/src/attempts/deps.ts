@@ -50,7 +50,10 @@ export interface AttemptDeps extends AttemptsConfig {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly placement: Placement;
-  readonly registry: Pick<ReplicaRegistry, 'setEngine' | 'setReadiness' | 'isLeaving' | 'mayHaveBuild'>;
+  readonly registry: Pick<
+    ReplicaRegistry,
+    'get' | 'setEngine' | 'setReadiness' | 'isLeaving' | 'mayHaveBuild'
+  >;
   readonly interruptions: Interruptions;
   readonly dispatcher: Dispatcher;
   readonly registries: RegistryConfig;

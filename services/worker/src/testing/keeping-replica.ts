@@ -9,6 +9,7 @@ import { payloadSecret } from './start-worker.js';
 
 /** A build that a test directs. */
 export class DirectedBuild {
+  /** Empty when the caller gave the build no id. Such a build is not kept. */
   readonly id: string;
   readonly lines: string[] = [];
   readonly readers = new Set<ServerResponse>();
@@ -90,12 +91,12 @@ export async function startKeepingReplica({ aheadMs = 0 } = {}): Promise<Keeping
     });
   const begin = async (req: IncomingMessage, res: ServerResponse) => {
     const id = String(req.headers[buildIdHeader] ?? '');
-    check(req, id, String(req.headers['x-build-signature']));
+    if (id !== '') check(req, id, String(req.headers['x-build-signature']));
     for await (const _chunk of req);
-    if (known.has(id)) return res.writeHead(409).end(JSON.stringify({ code: 'build_exists' }));
+    if (id !== '' && known.has(id)) return res.writeHead(409).end(JSON.stringify({ code: 'build_exists' }));
     const build = new DirectedBuild(id);
     builds.push(build);
-    known.set(id, build);
+    if (id !== '') known.set(id, build);
     most = Math.max(most, [...known.values()].filter(({ isOver }) => !isOver).length);
     build.attach(res, 0);
     return res;
