@@ -1,4 +1,4 @@
-import type { Job, JobRequest } from '@slipway/client';
+import type { Batch, Job, JobRequest } from '@slipway/client';
 import { expect } from 'vitest';
 import { dockerfile, makeContext, tarOf } from '../context.js';
 import type { Release } from './release.js';
@@ -8,7 +8,9 @@ export interface Builds {
   /** The address of the registry. */
   readonly registry: string;
   /** Submits a job that takes at least `seconds`. It pushes `slipway-registry:5000/builds/NAME:1`. */
-  submit(name: string, options: { readonly seconds: number } & Partial<JobRequest>): Promise<Job>;
+  submit(name: string, options: BuildOptions): Promise<Job>;
+  /** Submits such jobs as one batch. */
+  submitBatch(names: readonly string[], options: BuildOptions): Promise<Batch>;
   /** Submits such jobs, and waits until the step of each runs. */
   running(names: readonly string[], options: { readonly seconds: number }): Promise<Job[]>;
   /** Returns the jobs when all have ended. */
@@ -16,6 +18,8 @@ export interface Builds {
   /** Returns what the registry saw of these builds. */
   seen(names: readonly string[]): Promise<Seen[]>;
 }
+
+type BuildOptions = { readonly seconds: number } & Partial<JobRequest>;
 
 interface Seen {
   readonly name: string;
@@ -39,15 +43,13 @@ export async function prepareBuilds({ client, kubectl }: Release): Promise<Build
   const address = ['get', 'service', 'slipway-registry', '--output', 'jsonpath={.spec.clusterIP}'];
   const registry = `${await kubectl(...address)}:5000`;
 
-  const submit: Builds['submit'] = (name, { seconds, ...spec }) =>
-    client.submitJob({
-      spec: {
-        image: `slipway-registry:5000/builds/${name}:1`,
-        source: { digest },
-        build_args: { REGISTRY: registry, NAME: name, SECONDS: String(seconds) },
-        ...spec,
-      },
-    });
+  const specOf = (name: string, { seconds, ...spec }: BuildOptions) => ({
+    image: `slipway-registry:5000/builds/${name}:1`,
+    source: { digest },
+    build_args: { REGISTRY: registry, NAME: name, SECONDS: String(seconds) },
+    ...spec,
+  });
+  const submit: Builds['submit'] = (name, options) => client.submitJob({ spec: specOf(name, options) });
   const seen = async (names: readonly string[]) => {
     const log = await kubectl('logs', 'deployment/slipway-registry');
     return names.map((name) => seenIn(log, name));
@@ -55,6 +57,8 @@ export async function prepareBuilds({ client, kubectl }: Release): Promise<Build
   return {
     registry,
     submit,
+    submitBatch: (names, options) =>
+      client.submitBatch({ batch: { items: names.map((name) => specOf(name, options)) } }),
     seen,
     async running(names, options) {
       const jobs = await Promise.all(names.map((name) => submit(name, options)));

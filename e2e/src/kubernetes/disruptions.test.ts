@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Builder } from '@slipway/client';
+import type { Builder, Job } from '@slipway/client';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { imagesIn } from '../chaos/engines/begun-builds.js';
 import { type Builds, expectBuiltOnce, outcomesOf, prepareBuilds } from './builds.js';
-import { measured } from './figures.js';
+import { measured, report } from './figures.js';
 import { nodeName } from './node.js';
 import { components, type Pod, podsOf } from './pods.js';
 import { installRelease, type Release } from './release.js';
@@ -69,6 +70,61 @@ test('builders that are deleted in mid-build finish their builds', async () => {
   const replicas = (await ended).map(({ attempts }) => attempts[0]?.replica);
   expect(urls).toEqual(expect.arrayContaining(replicas.slice(0, 4)));
   for (const replica of replicas.slice(4)) expect(urls).not.toContain(replica);
+});
+
+/** Returns how often the builders built each job. BuildKit may answer a second build from its cache, where the registry sees no step. */
+async function timesBuilt(jobs: readonly Job[]): Promise<number[]> {
+  const selector = 'app.kubernetes.io/component=builder';
+  const log = await release.kubectl('logs', '--selector', selector, '--container', 'builder', '--tail=-1');
+  const built = [...imagesIn(log)];
+  return jobs.map(({ image }) => built.filter((each) => each === image).length);
+}
+const namesOf = (pods: readonly Pod[]) => pods.map(({ name }) => name);
+
+/**
+ * Builds a batch of two rounds of builds, and calls `disturb` in the middle of the first round. Each build begins once and takes one attempt.
+ * Returns the jobs of the first round.
+ */
+async function buildBatch(how: string, disturb: () => Promise<unknown>): Promise<Job[]> {
+  const all = names(`workers-${how.replaceAll(' ', '-')}`, 8);
+  const { id } = await builds.submitBatch(all, { seconds: 30 });
+  const begun = async () => (await builds.seen(all)).filter((build) => build.begun > 0);
+  await expect.poll(begun).toHaveLength(4);
+  const { jobs: running } = await release.client.listBatchJobs({ id, query: { state: 'running' } });
+  await disturb();
+  const { created_at: since, finished_at: until = '' } = await release.client.waitForBatch({ id });
+  report(`a batch whose workers were ${how} took ${(Date.parse(until) - Date.parse(since)) / 1_000} s`);
+  const { jobs } = await release.client.listBatchJobs({ id });
+  expect(jobs).toHaveLength(all.length);
+  await expectBuiltOnce(builds, jobs);
+  // The last lines reach the log a moment later.
+  await expect.poll(() => timesBuilt(jobs)).toEqual(jobs.map(() => 1));
+  return jobs.filter((job) => running.some((one) => one.id === job.id));
+}
+
+test('a batch that nothing disturbs', async () => {
+  const jobs = await buildBatch('left alone', async () => undefined);
+  expect(jobs.map(({ attempts }) => attempts[0]?.takeovers)).toEqual(jobs.map(() => undefined));
+});
+
+test.each<[string, (pods: readonly Pod[]) => Promise<unknown>]>([
+  [
+    'deleted',
+    (pods) => measured('deleted workers were gone', release.kubectl('delete', 'pods', ...namesOf(pods))),
+  ],
+  [
+    'removed by force',
+    (pods) =>
+      release.kubectl('delete', 'pods', ...namesOf(pods), '--force', '--grace-period=0', '--wait=false'),
+  ],
+  [
+    'killed',
+    (pods) => Promise.all(pods.map(({ containers }) => cluster.runtime.kill(containers.worker ?? ''))),
+  ],
+])('the builds of a batch go on when all workers are %s in mid-build', async (how, stop) => {
+  const jobs = await buildBatch(how, async () => await stop(await podsOf(release, 'worker')));
+  expect(jobs.length).toBeGreaterThan(0);
+  for (const { attempts } of jobs) expect(attempts[0]?.takeovers).toBeGreaterThan(0);
 });
 
 /** Evicts a pod, as `kubectl drain` does. Rejects while its disruption budget does not allow it. */

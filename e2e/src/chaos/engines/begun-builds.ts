@@ -38,7 +38,7 @@ const sumOf = (metrics: string, name: string) =>
   );
 
 /** Returns the image of each build that a builder passed to its engine and that has ended, from the builder's log. */
-function* imagesIn(log: string): Generator<string> {
+export function* imagesIn(log: string): Generator<string> {
   for (const line of log.split('\n')) {
     if (!line.endsWith('}') || !line.includes('"build ended"')) continue;
     const { msg, image } = JSON.parse(line) as { readonly msg?: string; readonly image?: string };
