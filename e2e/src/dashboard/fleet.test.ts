@@ -145,6 +145,11 @@ describe('the batches', () => {
     await page.getByRole('button', { name: 'Retry 12 that did not succeed' }).click();
     await page.getByRole('heading', { name: 'Batch of 12 jobs' }).waitFor();
     await page.getByText('Still fail (12)').waitFor();
+    await page.getByRole('heading', { name: 'Failures by cause' }).waitFor();
+    const retried = page.url();
+    await page.getByRole('button', { name: 'Retry these 12' }).click();
+    await expect.poll(() => page.url()).not.toBe(retried);
+    await page.getByRole('heading', { name: 'Batch of 12 jobs' }).waitFor();
     expect(errors).toEqual([]);
     await page.context().close();
 

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts contain references to the environment
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   batchCancel,
   batchRetry,
@@ -10,6 +10,7 @@ import {
   type RetryBatchOptions,
   type WatchBatchOptions,
 } from './batch/commands.js';
+import { batchFailures } from './batch/failures.js';
 import { onFailure, priority } from './batch/options.js';
 import { buildOptionFlags } from './build-options/options.js';
 import { dockerfile } from './build-options/parse.js';
@@ -59,6 +60,20 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
   );
   talks(
     batch
+      .command('failures')
+      .summary('show why jobs of a batch failed')
+      .description(
+        'Shows the failures of a batch by cause, the most frequent first, and how to build the jobs of a cause again.',
+      )
+      .argument('<batch>', 'the id of a batch')
+      .option('--json', 'print JSON, and errors too')
+      .action(async (id: string, options: CommonOptions) =>
+        onExit(await batchFailures(id, options, context)),
+      ),
+    `\nExample:\n  slipway batch failures ${exampleBatch}\n`,
+  );
+  talks(
+    batch
       .command('watch')
       .summary('show a batch to its end')
       .description(
@@ -80,7 +95,8 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
         'Submits the failed and canceled jobs of a batch again as a new batch, and shows it to its end.',
       )
       .argument('<batch>', 'the id of a batch')
-      .option('--all', 'also the jobs that succeeded')
+      .addOption(new Option('--all', 'also the jobs that succeeded').conflicts('cause'))
+      .option('--cause <cause>', 'only jobs that failed with this cause of `slipway batch failures`')
       .option('-d, --detach', 'print the id of the new batch and do not wait')
       .option('-q, --quiet', 'show only the result')
       .option('--json', 'print a JSON object a line, and errors too')

@@ -8,6 +8,7 @@ export type Batch = Schemas['Batch'];
 export type BatchRequest = Schemas['BatchRequest'];
 export type BatchPlan = Schemas['BatchPlan'];
 export type BatchPage = Schemas['BatchPage'];
+export type BatchFailures = Schemas['BatchFailures'];
 export type BatchJobEvent = Schemas['BatchJobEvent'];
 type JobPage = Schemas['JobPage'];
 type ListBatchesQuery = NonNullable<operations['listBatches']['parameters']['query']>;
@@ -31,9 +32,11 @@ export interface BatchCalls {
   getBatch(options: Call & { id: string; wait?: number }): Promise<Batch>;
   listBatches(options?: Call & { query?: ListBatchesQuery }): Promise<BatchPage>;
   listBatchJobs(options: Call & { id: string; query?: ListBatchJobsQuery }): Promise<JobPage>;
+  /** Returns the failures of the batch by cause. */
+  listBatchFailures(options: Call & { id: string }): Promise<BatchFailures>;
   cancelBatch(options: Call & { id: string }): Promise<Batch>;
-  /** Submits a new batch of the items that failed or were canceled, or of all items. */
-  retryBatch(options: Call & { id: string; which?: 'failed' | 'all' }): Promise<Batch>;
+  /** Submits a new batch of the items that failed or were canceled, of those that failed with one cause of `listBatchFailures`, or of all items. */
+  retryBatch(options: Call & { id: string; which?: 'failed' | 'all'; cause?: string }): Promise<Batch>;
   /** Returns the batch once it has ended. There is no time limit. */
   waitForBatch(options: Call & { id: string }): Promise<Batch>;
   /**
@@ -83,16 +86,21 @@ export function batchCalls({
       const params = { path: { id }, query };
       return dataOf(await api.GET('/v1/batches/{id}/jobs', { params, ...signalOf(call) }));
     },
+    async listBatchFailures({ id, ...call }) {
+      return dataOf(
+        await api.GET('/v1/batches/{id}/failures', { params: { path: { id } }, ...signalOf(call) }),
+      );
+    },
     async cancelBatch({ id, ...call }) {
       return dataOf(
         await api.POST('/v1/batches/{id}/cancel', { params: { path: { id } }, ...signalOf(call) }),
       );
     },
-    async retryBatch({ id, which = 'failed', ...call }) {
+    async retryBatch({ id, which = 'failed', cause, ...call }) {
       return dataOf(
         await api.POST('/v1/batches/{id}/retry', {
           params: { path: { id } },
-          body: { which },
+          body: { which, ...(cause !== undefined && { cause }) },
           ...signalOf(call),
         }),
       );

@@ -1,4 +1,12 @@
-export type { Batch, BatchEvent, BatchJobEvent, BatchPage, BatchPlan, BatchRequest } from './batches.js';
+export type {
+  Batch,
+  BatchEvent,
+  BatchFailures,
+  BatchJobEvent,
+  BatchPage,
+  BatchPlan,
+  BatchRequest,
+} from './batches.js';
 export {
   type AuditEntry,
   type AuditPage,

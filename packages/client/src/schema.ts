@@ -175,6 +175,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/batches/{id}/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The failures of a batch by cause
+         * @description Jobs have the same cause if they ended with one code and their last lines differ only by numbers, digests and names of the job.
+         */
+        get: operations["listBatchFailures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/batches/{id}/cancel": {
         parameters: {
             query?: never;
@@ -1166,6 +1186,8 @@ export interface components {
              * @enum {string}
              */
             which?: "failed" | "all";
+            /** @description Only jobs that failed with this cause of `GET /v1/batches/{id}/failures` */
+            cause?: string;
         };
         FunctionRequest: {
             /** @description The image to push to, in the grammar of the OCI distribution project */
@@ -1900,6 +1922,30 @@ export interface components {
             batches: components["schemas"]["Batch"][];
             /** @description Absent on the last page */
             next_cursor?: string;
+        };
+        BatchFailures: {
+            failed: number;
+            /** @description By number of jobs, largest first */
+            groups: components["schemas"]["FailureGroup"][];
+        };
+        FailureGroup: {
+            /** @description Names the cause: a hash of the code and of the last line without numbers, digests and the names of the job */
+            cause: string;
+            code: components["schemas"]["ErrorCode"];
+            /** @description The detail of the newest of these failures */
+            detail: string;
+            /** @description The last line of output in its log */
+            last_line?: string;
+            /** @description The number of jobs that failed so */
+            count: number;
+            /** @description The newest 100 of these jobs */
+            jobs: components["schemas"]["JobName"][];
+        };
+        JobName: {
+            id: string;
+            function?: string;
+            /** @description The image to push to, in the grammar of the OCI distribution project */
+            image: string;
         };
         BatchJobEvent: {
             id: string;
@@ -3699,6 +3745,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    listBatchFailures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example batch_01kd3v8z5r6t7y8w9q0a1s2d3f */
+                id: components["parameters"]["BatchesId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The failures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchFailures"];
                 };
             };
             304: components["responses"]["NotModified"];

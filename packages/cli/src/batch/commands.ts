@@ -89,6 +89,7 @@ export async function batchWatch(
 
 export interface RetryBatchOptions extends WatchBatchOptions {
   readonly all?: boolean;
+  readonly cause?: string;
   readonly detach?: boolean;
 }
 
@@ -99,7 +100,12 @@ export async function batchRetry(
   context: CommandContext,
 ): Promise<ExitCode> {
   const client = await connect({ options, env: context.env });
-  const batch = await client.retryBatch({ id, which: options.all ? 'all' : 'failed' });
+  const { all, cause } = options;
+  const batch = await client.retryBatch({
+    id,
+    which: all ? 'all' : 'failed',
+    ...(cause !== undefined && { cause }),
+  });
   return submitted({ batch, client, options, context });
 }
 

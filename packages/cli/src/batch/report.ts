@@ -41,6 +41,7 @@ export async function reportBatch({ batch, client, terminal, json }: Report): Pr
   }
   if (failed.length > 0) err.line();
   err.line(err.style(ok ? 'green' : 'red', batchLine(batch)));
+  if (failed.length > 1) err.line(`The failures by cause: slipway batch failures ${batch.id}`);
   if (failed.length > 0) {
     err.line(
       `Build ${failed.length === 1 ? 'it' : `the ${count(failed.length, 'failure')}`} again: slipway batch retry ${batch.id}`,

@@ -16,6 +16,7 @@ import { useClient, useScope } from '../session/session-context.js';
 import type { Cell } from './batch-jobs.js';
 import styles from './batches.module.css';
 import { Comparison } from './comparison.js';
+import { Failures } from './failures.js';
 import { JobGrid } from './job-grid.js';
 import { Labels } from './labels.js';
 import { Legend, ProgressBar } from './progress.js';
@@ -88,6 +89,7 @@ function BatchView({ batch }: { batch: Batch }) {
           )}
         </Figures>
       </Section>
+      <Failures batch={batch} />
       <Jobs batch={batch} />
       <Comparison batch={batch} />
     </Page>

@@ -19,6 +19,12 @@ export {
   maxBatchItems,
 } from './batch.js';
 export {
+  batchFailuresSchema,
+  type FailureGroup,
+  failureCauseSchema,
+  maxListedFailures,
+} from './batch-failures.js';
+export {
   type ArgumentRule,
   argumentRule,
   cacheNamespaceArg,

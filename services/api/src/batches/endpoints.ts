@@ -4,11 +4,13 @@ import { type BatchRecord, toBatch, toJob } from '@slipway/control-plane/jobs';
 import { ofTenant } from '@slipway/control-plane/records';
 import type { SharedMaps } from '@slipway/control-plane/stored';
 import {
+  batchFailuresSchema,
   batchIdSchema,
   batchJobEventSchema,
   batchPlanSchema,
   batchRequestSchema,
   batchSchema,
+  failureCauseSchema,
   jobIdSchema,
   jobStateSchema,
   mapFields,
@@ -26,6 +28,7 @@ import type { SubmitDeps } from '../jobs/submit.js';
 import { storageErrors } from '../sources/errors.js';
 import { checkRoom } from '../tenants/account.js';
 import { positionSchema, resumePosition } from '../watch/position.js';
+import { failuresOf } from './failures/failures.js';
 import { batchEvents, type FollowBatchDeps } from './follow.js';
 import { gitSourcesOf, parseItems } from './items.js';
 import { placeItems } from './place-items.js';
@@ -216,6 +219,27 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
     ),
     endpoint(
       {
+        id: 'listBatchFailures',
+        method: 'get',
+        path: '/v1/batches/{id}/failures',
+        scope: 'jobs:read',
+        tag: 'Batches',
+        summary: 'The failures of a batch by cause',
+        description:
+          'Jobs have the same cause if they ended with one code and their last lines differ only by numbers, digests and names of the job.',
+        params: path,
+        answers: {
+          200: { description: 'The failures', content: { 'application/json': batchFailuresSchema } },
+        },
+        errors: ['not_found'],
+      },
+      async ({ params: { id }, res }) => {
+        const groups = await failuresOf(await existing(id, res), store);
+        res.json({ failed: groups.reduce((sum, { count }) => sum + count, 0), groups });
+      },
+    ),
+    endpoint(
+      {
         id: 'cancelBatch',
         method: 'post',
         path: '/v1/batches/{id}/cancel',
@@ -252,6 +276,9 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
               .enum(['failed', 'all'])
               .default('failed')
               .describe('`failed`: only jobs that failed or were canceled'),
+            cause: failureCauseSchema
+              .optional()
+              .describe('Only jobs that failed with this cause of `GET /v1/batches/{id}/failures`'),
           })
           .meta({ id: 'BatchRetry' }),
         answers: { 202: accepted('The new batch') },
@@ -266,9 +293,9 @@ export function batchEndpoints(deps: BatchEndpointsDeps): Endpoint[] {
           ...admissionErrors,
         ],
       },
-      async ({ params: { id }, body: { which }, ids, res }) => {
+      async ({ params: { id }, body: { which, cause }, ids, res }) => {
         const batch = await existing(id, res);
-        accept(await retryBatch({ batch, which, tenant: accountOf(res), ids }, deps), res);
+        accept(await retryBatch({ batch, which, cause, tenant: accountOf(res), ids }, deps), res);
       },
     ),
     endpoint(

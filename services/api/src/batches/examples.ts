@@ -63,6 +63,27 @@ const stoppingBatch: Example = {
   summary: 'Waiting jobs are canceled, running builds are stopped',
   value: { ...common, state: 'stopping', counts: { ...none, running: 1, canceled: 1 } },
 };
+const failures: Example = {
+  name: 'BatchFailures',
+  summary: 'Two functions failed with one cause',
+  value: {
+    failed: 2,
+    groups: [
+      {
+        cause: '5c0f3b9ad1e2',
+        code: 'build_failed',
+        detail: 'process "/bin/sh -c npm ci" did not complete successfully: exit code: 1',
+        last_line: 'npm error 404 Not Found - GET https://registry.example.com/left-pad',
+        count: 2,
+        jobs: images.map((image, at) => ({
+          id: exampleIds.job.slice(0, -1) + at,
+          image,
+          function: `openfaas-fn/${at === 0 ? 'orders' : 'refunds'}`,
+        })),
+      },
+    ],
+  },
+};
 const retry: Example = {
   name: 'RetryOfFailures',
   summary: 'Repeat the jobs that did not succeed',
@@ -110,6 +131,7 @@ export const batchExamples: ResourceExamples = {
   listBatches: { 200: [page] },
   getBatch: { 200: [finishedBatch] },
   listBatchJobs: { 200: [jobPage] },
+  listBatchFailures: { 200: [failures] },
   cancelBatch: { 202: [stoppingBatch] },
   retryBatch: { request: [retry], 202: [retried] },
   followBatch: { 200: [events] },

@@ -5,12 +5,15 @@ import { unseal } from '@slipway/shared/signing';
 import type { Ids } from '../idempotency/ids.js';
 import { specForRetry } from '../jobs/retry.js';
 import type { Account } from '../tenants/account.js';
+import { causeOf } from './failures/cause.js';
 import { earlierBatch, type SubmitBatchDeps, submitBatch } from './submit.js';
 
 interface RetryOptions {
   readonly batch: BatchRecord;
   /** `failed`: only jobs that failed or were canceled. */
   readonly which: 'failed' | 'all';
+  /** Only jobs that failed with this cause. */
+  readonly cause: string | undefined;
   readonly tenant: Account;
   readonly ids: Ids;
 }
@@ -19,7 +22,7 @@ const pageSize = 200;
 
 /** Submits the jobs of an ended batch as a new batch, in their order. Throws `batch_not_retryable` when there are none. */
 export async function retryBatch(
-  { batch, which, tenant, ids }: RetryOptions,
+  { batch, which, cause, tenant, ids }: RetryOptions,
   deps: SubmitBatchDeps,
 ): Promise<BatchRecord> {
   const earlier = await earlierBatch(ids, deps);
@@ -28,9 +31,14 @@ export async function retryBatch(
     throw new SlipwayError('batch_not_retryable', `The batch ${batch.id} has not ended.`);
   }
   const records = await jobsOf(batch, deps);
-  const again = which === 'all' ? records : records.filter(({ state }) => state !== 'succeeded');
+  const again = records.filter(
+    cause === undefined
+      ? ({ state }) => which === 'all' || state !== 'succeeded'
+      : (record) => record.state === 'failed' && causeOf(record).id === cause,
+  );
   if (again.length === 0) {
-    throw new SlipwayError('batch_not_retryable', `No job of the batch ${batch.id} needs to be repeated.`);
+    const missing = cause === undefined ? 'needs to be repeated' : `failed with the cause ${cause}`;
+    throw new SlipwayError('batch_not_retryable', `No job of the batch ${batch.id} ${missing}.`);
   }
   const specs: JobSpec[] = again.map((record) => specForRetry(record, deps.sealingKey));
   const basesOf = (at: number) => again[at]?.bases;

@@ -68,6 +68,7 @@ export const rows: Readonly<Record<string, Row>> = {
   listBatches: all(200),
   getBatch: own(200, 'batch'),
   listBatchJobs: own(200, 'batch'),
+  listBatchFailures: own(200, 'batch'),
   cancelBatch: own(202, 'batch'),
   retryBatch: own(202, 'endedBatch', { body: () => ({ which: 'all' }) }),
   followBatch: own(200, 'endedBatch'),
