@@ -14,6 +14,7 @@ export type LiveEvent =
   | { readonly type: 'batch.finished'; readonly position: string; readonly batch: Batch }
   | { readonly type: 'builder'; readonly position: string; readonly builder: LiveBuilder }
   | { readonly type: 'webhook'; readonly position: string; readonly webhook: LiveWebhook }
+  | { readonly type: 'base_image.changed'; readonly position: string; readonly baseImage: LiveBaseImage }
   /** Nothing has happened for a while; the stream is alive. */
   | { readonly type: 'idle' };
 
@@ -24,6 +25,9 @@ export type LiveJob = Schemas['LiveJob'];
 type LiveBuilder = Schemas['LiveBuilder'];
 /** An endpoint that was disabled. */
 type LiveWebhook = Schemas['LiveWebhook'];
+
+/** A base image with another digest in its registry. */
+type LiveBaseImage = Schemas['LiveBaseImage'];
 
 export interface EventCalls {
   /**
@@ -55,6 +59,8 @@ export function eventCalls({ baseUrl, ...rest }: EventCallsOptions): EventCalls 
         else if (type === 'batch.finished') yield { type, position, batch: JSON.parse(data) as Batch };
         else if (type === 'builder') yield { type, position, builder: JSON.parse(data) as LiveBuilder };
         else if (type === 'webhook') yield { type, position, webhook: JSON.parse(data) as LiveWebhook };
+        else if (type === 'base_image.changed')
+          yield { type, position, baseImage: JSON.parse(data) as LiveBaseImage };
         else if (type === 'idle') yield { type };
       }
     },

@@ -402,7 +402,7 @@ export interface paths {
         };
         /**
          * All events, as server-sent events
-         * @description The events of the tenant's jobs and batches, from now on or after `Last-Event-ID`. `ready` comes first, with the position of the stream. `job`: a job changed. `batch.finished`: a batch ended. `webhook`: an endpoint was disabled. `builder`: the circuit of a builder opened or closed, for tokens of the tenant `default` with `builders:read`. `reset`: events were removed before they could be sent; reload the records that you keep. `idle`: no event for 15 seconds. The stream closes after ten minutes: reconnect with `Last-Event-ID`.
+         * @description The events of the tenant's jobs and batches, from now on or after `Last-Event-ID`. `ready` comes first, with the position of the stream. `job`: a job changed. `batch.finished`: a batch ended. `webhook`: an endpoint was disabled. `base_image.changed`: the registry has another image under the reference of a base image in use. `builder`: the circuit of a builder opened or closed, for tokens of the tenant `default` with `builders:read`. `reset`: events were removed before they could be sent; reload the records that you keep. `idle`: no event for 15 seconds. The stream closes after ten minutes: reconnect with `Last-Event-ID`.
          */
         get: operations["followEvents"];
         put?: never;
@@ -1343,7 +1343,7 @@ export interface components {
             secret?: string;
         };
         /** @enum {string} */
-        WebhookEventType: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled";
+        WebhookEventType: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "base_image.changed";
         WebhookFormatInput: components["schemas"]["StandardFormatInput"] | components["schemas"]["JenkinsFormatInput"] | components["schemas"]["GithubCommitStatusFormatInput"] | components["schemas"]["GithubDispatchFormatInput"] | components["schemas"]["GitlabCommitStatusFormatInput"] | components["schemas"]["GitlabPipelineFormatInput"];
         /** @description Standard Webhooks 1.0 */
         StandardFormatInput: {
@@ -1511,7 +1511,7 @@ export interface components {
             data: components["schemas"]["JobMessageData"];
         };
         JobMessageData: {
-            /** @description Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one */
+            /** @description Increases with each event about the same job, batch, replica, endpoint or base image. Drop an event whose sequence is not above the last one */
             sequence: number;
             /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
             url: string;
@@ -1556,7 +1556,7 @@ export interface components {
             data: components["schemas"]["BatchMessageData"];
         };
         BatchMessageData: {
-            /** @description Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one */
+            /** @description Increases with each event about the same job, batch, replica, endpoint or base image. Drop an event whose sequence is not above the last one */
             sequence: number;
             /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
             url: string;
@@ -1604,7 +1604,7 @@ export interface components {
             data: components["schemas"]["BuilderMessageData"];
         };
         BuilderMessageData: {
-            /** @description Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one */
+            /** @description Increases with each event about the same job, batch, replica, endpoint or base image. Drop an event whose sequence is not above the last one */
             sequence: number;
             /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
             url: string;
@@ -1630,7 +1630,7 @@ export interface components {
             data: components["schemas"]["WebhookMessageData"];
         };
         WebhookMessageData: {
-            /** @description Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one */
+            /** @description Increases with each event about the same job, batch, replica, endpoint or base image. Drop an event whose sequence is not above the last one */
             sequence: number;
             /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
             url: string;
@@ -1641,6 +1641,40 @@ export interface components {
             url: string;
             /** @enum {string} */
             reason?: "gone" | "failing" | "failed_in_a_row";
+        };
+        BaseImageMessage: {
+            /**
+             * @description The version of this format. Slipway may add fields, but removes none
+             * @enum {string}
+             */
+            api_version: "v1";
+            /**
+             * Format: date-time
+             * @description The time of the event, not of the delivery
+             */
+            timestamp: string;
+            /** @enum {string} */
+            type: "base_image.changed";
+            data: components["schemas"]["BaseImageMessageData"];
+        };
+        BaseImageMessageData: {
+            /** @description Increases with each event about the same job, batch, replica, endpoint or base image. Drop an event whose sequence is not above the last one */
+            sequence: number;
+            /** @description The URL of the full record; only an API path if PUBLIC_URL is not set */
+            url: string;
+            base_image: components["schemas"]["BaseImageSummary"];
+        };
+        BaseImageSummary: {
+            /** @description In canonical spelling: `docker.io/library/node:22-alpine` */
+            reference: string;
+            /** @description What the registry has now: the digest of the index, or of the manifest if the image has no index */
+            digest: string;
+            /** @description What it had at the check before. Absent at the first check */
+            previous_digest?: string;
+            /** @description Functions whose last success used the base image */
+            functions: number;
+            /** @description Functions among them with a known digest other than the new one */
+            behind: number;
         };
         Job: {
             id: string;
@@ -2082,10 +2116,22 @@ export interface components {
             digests: components["schemas"]["BaseImageDigest"][];
             /** @description Functions of whose build the digest is unknown */
             unknown: number;
-            /** @description The newest digest that a build of the tenant saw. Absent for a pinned reference, and when no build has reported a digest for 90 days */
+            /** @description The newest digest that a check at the registry or a build of the tenant saw. Absent for a pinned reference, and when neither saw one for 90 days */
             newest?: components["schemas"]["NewestBaseImageDigest"];
-            /** @description Functions whose digest is known and is not the newest */
+            /** @description Functions with a known digest that is not the newest, nor one with the same image for their platforms */
             behind: number;
+            /**
+             * Format: date-time
+             * @description The last check at the registry that got a digest. Absent before the first check
+             */
+            checked_at?: string;
+            /**
+             * Format: date-time
+             * @description The last check that saw another image than the check before
+             */
+            changed_at?: string;
+            /** @description Why the last check got no digest. `newest` may be old then */
+            check_error?: components["schemas"]["BaseImageCheckError"];
         };
         BaseImageDigest: {
             /** @description Of the index, or of the manifest if the image has no index */
@@ -2097,7 +2143,16 @@ export interface components {
             digest: string;
             /**
              * Format: date-time
-             * @description The start of the first attempt that saw it
+             * @description The start of the first attempt, or the check, that saw it
+             */
+            since: string;
+        };
+        BaseImageCheckError: {
+            code: string;
+            detail: string;
+            /**
+             * Format: date-time
+             * @description The first of the checks in a row that ended with this code
              */
             since: string;
         };
@@ -2186,7 +2241,7 @@ export interface components {
             line: number;
             text: string;
         };
-        LiveEvent: components["schemas"]["LiveJob"] | components["schemas"]["Batch"] | components["schemas"]["LiveBuilder"] | components["schemas"]["LiveWebhook"] | Record<string, never>;
+        LiveEvent: components["schemas"]["LiveJob"] | components["schemas"]["Batch"] | components["schemas"]["LiveBuilder"] | components["schemas"]["LiveWebhook"] | components["schemas"]["LiveBaseImage"] | Record<string, never>;
         LiveJob: {
             id: string;
             state: components["schemas"]["JobState"];
@@ -2216,6 +2271,20 @@ export interface components {
             id: string;
             /** @enum {string} */
             reason: "gone" | "failing" | "failed_in_a_row";
+            /** Format: date-time */
+            at: string;
+        };
+        LiveBaseImage: {
+            /** @description In canonical spelling: `docker.io/library/node:22-alpine` */
+            reference: string;
+            /** @description What the registry has now: the digest of the index, or of the manifest if the image has no index */
+            digest: string;
+            /** @description What it had at the check before. Absent at the first check */
+            previous_digest?: string;
+            /** @description Functions whose last success used the base image */
+            functions: number;
+            /** @description Functions among them with a known digest other than the new one */
+            behind: number;
             /** Format: date-time */
             at: string;
         };
@@ -2402,7 +2471,7 @@ export interface components {
             webhook?: string;
             url: string;
             /** @enum {string} */
-            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "webhook.test";
+            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "base_image.changed" | "webhook.test";
             /** @description The `webhook-id`, the same in all attempts and redeliveries */
             message_id: string;
             job?: string;
@@ -2458,7 +2527,7 @@ export interface components {
             webhook?: string;
             url: string;
             /** @enum {string} */
-            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "webhook.test";
+            type: "job.queued" | "job.started" | "job.succeeded" | "job.failed" | "job.canceled" | "batch.finished" | "builder.circuit_opened" | "builder.circuit_closed" | "webhook.disabled" | "base_image.changed" | "webhook.test";
             /** @description The `webhook-id`, the same in all attempts and redeliveries */
             message_id: string;
             job?: string;

@@ -68,7 +68,7 @@ describe('the API', () => {
     }
     expect(document.components.schemas.JobRequest?.required).toEqual(['image', 'source']);
     const callbacks = document.paths['/v1/webhooks']?.post?.callbacks ?? {};
-    expect(Object.keys(callbacks)).toEqual(['job', 'batch', 'builder', 'webhook']);
+    expect(Object.keys(callbacks)).toEqual(['job', 'batch', 'builder', 'webhook', 'base_image']);
     for (const { post } of Object.values(callbacks).flatMap((callback) => Object.values(callback))) {
       const headers = post.parameters.map(
         ({ $ref }) => document.components.parameters[$ref.split('/').at(-1) ?? ''],

@@ -16,6 +16,7 @@ import {
 import { type Allowlist, egressAllow } from '@slipway/shared/egress';
 import { type AttemptsConfig, attemptsConfig } from './attempts/deps.js';
 import { type SourceSpoolConfig, sourceSpoolConfig } from './attempts/source-spool.js';
+import { type BaseWatchConfig, baseWatchConfig } from './base-images/create-watcher.js';
 import { type QueueConfig, queueConfig } from './dispatch/consumer.js';
 import { type JobsConfig, jobsConfig } from './dispatch/create-jobs.js';
 import { type FleetConfig, fleetConfig } from './fleet/builders.js';
@@ -33,6 +34,7 @@ export interface WorkerConfig
     RedisConfig,
     PayloadSecrets,
     AttemptsConfig,
+    BaseWatchConfig,
     BlobStoreConfig,
     FleetConfig,
     HoldConfig,
@@ -46,7 +48,7 @@ export interface WorkerConfig
   readonly registries: RegistryConfig;
   readonly retention: RetentionConfig;
   readonly deliveryRetention: DeliveryRetentionConfig;
-  /** Where webhooks may go, besides public addresses. */
+  /** Where webhooks and checks of base images may go, besides public addresses. */
   readonly egressAllow: Allowlist;
   /** Where the API is found, for links in messages; without a slash at its end. */
   readonly publicUrl: string | undefined;
@@ -77,6 +79,7 @@ export function workerConfig(fields: Fields, env: Env): WorkerConfig {
     ...holdConfig(fields),
     ...attempts,
     registries: registryConfig(fields, env),
+    ...baseWatchConfig(fields),
     retention: retentionConfig(fields),
     deliveryRetention: deliveryRetentionConfig(fields),
     ...sourceCollectionConfig(fields),
@@ -100,6 +103,7 @@ export function shownSettings(config: WorkerConfig): Record<string, unknown> {
     lock_duration_ms: config.lockDurationMs,
     max_attempts: config.maxAttempts,
     registry_retry_ms: config.registryRetryMs,
+    base_image_check_seconds: config.baseImageCheckSeconds,
     retention: config.retention,
     delivery_retention: config.deliveryRetention,
     source_grace_ms: config.sourceGraceMs,

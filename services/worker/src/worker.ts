@@ -90,7 +90,7 @@ export async function createWorker(deps: ServiceDeps<WorkerConfig>): Promise<Com
     ...{ subscriber, keys, now, logger, payloadSecret: config.payloadSecret, dispatcher: fleet.agent },
     builds: new CanceledBuilds({ redis, keys }),
   });
-  const leader = createLeader({ ...shared, webhooks, timeMarks, canceledBuilds });
+  const leader = createLeader({ ...shared, webhooks, timeMarks, canceledBuilds, cleanups });
   const stats = new StatsWriter({ counts, store: new StatsStore({ redis, keys }), cleanups, logger });
   logger.info({ worker: workerName, ...shownSettings(config) }, 'starting');
   const servers = serviceServers({

@@ -9,6 +9,8 @@ const moved = {
   unknown: 1,
   newest: { digest, since: '2026-01-02T03:04:05.000Z' },
   behind: 40,
+  checked_at: '2026-01-02T03:04:05.000Z',
+  check_error: { code: 'pull_unauthorized', detail: 'x', since: '2026-01-02T03:14:05.000Z' },
 };
 const pinned = { reference: `r.example/tool@${digest}`, functions: 1, digests: [], unknown: 0, behind: 0 };
 
@@ -21,7 +23,7 @@ describe('bases', () => {
     const { exit, out } = await slipway(['bases'], env);
     expect(exit).toBe(0);
     expect(out).toMatch(
-      /^BASE IMAGE +FUNCTIONS +BEHIND +UNKNOWN +NEWEST +SINCE\nnode:22-alpine +42 +40 +1 +(?:sha256:)?a+\S* +[\w ]+ ago\nr\.example\/tool@sha256:a+ +1 +0 +0 +- +-\n$/,
+      /^BASE IMAGE +FUNCTIONS +BEHIND +UNKNOWN +NEWEST +SINCE +CHECKED\nnode:22-alpine +42 +40 +1 +(?:sha256:)?a+\S* +[\w ]+ ago +pull_unauthorized\nr\.example\/tool@sha256:a+ +1 +0 +0 +- +- +-\n$/,
     );
     expect(JSON.parse((await slipway(['bases', '--json'], env)).out)).toEqual([moved, pinned]);
   });

@@ -23,16 +23,26 @@ export async function listBases(
   if (options.json) out.line(JSON.stringify(images));
   else if (images.length === 0) err.line('No base images.');
   else {
-    const rows = images.map(({ reference, functions, behind, unknown, newest }) => [
+    const rows = images.map(({ reference, functions, behind, unknown, newest, ...watched }) => [
       shown(familiarImage(reference)),
       ...[functions, behind, unknown].map(String),
       newest ? shortDigest(newest.digest) : '-',
       newest ? `${age(newest.since)} ago` : '-',
+      checked(watched),
     ]);
-    for (const row of table([['BASE IMAGE', 'FUNCTIONS', 'BEHIND', 'UNKNOWN', 'NEWEST', 'SINCE'], ...rows]))
+    for (const row of table([
+      ['BASE IMAGE', 'FUNCTIONS', 'BEHIND', 'UNKNOWN', 'NEWEST', 'SINCE', 'CHECKED'],
+      ...rows,
+    ]))
       out.line(row);
   }
   return exitCodes.ok;
+}
+
+/** Returns when the registry was asked last, or why it cannot be. */
+function checked({ checked_at, check_error }: Pick<BaseImage, 'checked_at' | 'check_error'>): string {
+  if (check_error) return shown(check_error.code);
+  return checked_at === undefined ? '-' : `${age(checked_at)} ago`;
 }
 
 async function allBases(client: Client, { baseImage, behind }: ListBasesOptions): Promise<BaseImage[]> {

@@ -10,6 +10,7 @@ const styles: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'cyan'>> = {
   'job.started': 'cyan',
   'builder.circuit_opened': 'red',
   'webhook.disabled': 'red',
+  'base_image.changed': 'yellow',
 };
 
 /** Aligns the most frequent types, the ends of jobs. */
@@ -81,6 +82,8 @@ function subject(message: unknown): string[] {
   if (batch !== undefined) return [batch, batchCounts(message)];
   const builder = of('builder', 'url');
   if (builder !== undefined) return [builder];
+  const base = of('base_image', 'reference');
+  if (base !== undefined) return [base, shortDigest(of('base_image', 'digest') ?? '')];
   const webhook = of('webhook', 'id');
   return webhook === undefined ? [] : [webhook, of('webhook', 'reason') ?? ''].filter((part) => part !== '');
 }

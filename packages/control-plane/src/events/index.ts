@@ -33,6 +33,17 @@ export function parseEvents(
         at,
       };
     }
+    if (type === 'base_image.changed') {
+      return {
+        ...{ kind: 'base_image', position, type, at },
+        tenant: tenant ?? '',
+        reference: fields.get('base') ?? '',
+        digest: fields.get('digest') ?? '',
+        previous: fields.get('previous'),
+        functions: Number(fields.get('functions')),
+        behind: Number(fields.get('behind')),
+      };
+    }
     return {
       kind: 'job',
       position,

@@ -1,7 +1,5 @@
-import type { Base } from '@slipway/shared/contracts';
-import type { Keys, Redis } from '@slipway/shared/redis';
-import { type Fields, listField, type RecordFaults, readRecords } from '../records/index.js';
-import { basesOf, sharedValuesFrom } from '../stored/index.js';
+import { type BaseUse, type ReadBasesOptions, readBaseUses } from './base-uses.js';
+import { type BaseState, isCurrent, readBaseStates } from './base-watch.js';
 
 /** A base image of the functions of a tenant. */
 export interface BaseImageUse {
@@ -11,111 +9,83 @@ export interface BaseImageUse {
   readonly functions: number;
   /** The digests in use, with the number of functions of each; most functions first. */
   readonly digests: readonly { readonly digest: string; readonly functions: number }[];
-  /** The newest digest that a build of the tenant saw. Undefined for a pinned reference, and if no build reported a digest for 90 days. */
+  /** The newest digest that a build of the tenant or a check saw. Undefined for a pinned reference, and if neither saw one. */
   readonly newest: SeenDigest | undefined;
-  /** Number of functions with a known digest other than the newest. */
+  /** Number of functions with a known digest that is not current. */
   readonly behind: number;
+  /** The last answers of the registry. Empty for a pinned reference, and before the first check. */
+  readonly watched: BaseState;
 }
 
 interface SeenDigest {
   readonly digest: string;
-  /** The time at which the first attempt that saw it began, in ms since the epoch. */
+  /** The check, or the start of the attempt, that saw it first, in ms since the epoch. */
   readonly since: number;
 }
 
-interface ReadOptions {
-  readonly redis: Redis;
-  readonly keys: Keys;
-  readonly tenant: string;
-  readonly faults: RecordFaults;
+/** A digest that builds saw, with the start of the last attempt that saw it. */
+interface BuiltDigest extends SeenDigest {
+  readonly last: number;
 }
 
-/** Functions read at once. */
-const run = 500;
-const fieldNames = ['built_base_images', 'built_shared'] as const;
-
-/**
- * Returns the base images of a tenant's functions, by reference. Reads two fields of each function, and each list of base images that they share
- * once.
- */
-export async function readBaseImages(options: ReadOptions): Promise<BaseImageUse[]> {
+/** Returns the base images of a tenant's functions, by reference. */
+export async function readBaseImages(options: ReadBasesOptions): Promise<BaseImageUse[]> {
   const { redis, keys, tenant } = options;
   const seen = await redis.hgetall(keys.basesSeen(tenant));
-  const counts = new Map<string, Map<string, number>>();
-  const names = keys.functions(tenant);
-  let start = '-';
-  for (;;) {
-    const found = await redis.zrangebylex(names, start, '+', 'LIMIT', 0, run);
-    for (const { bases } of await readRun(options, found)) {
-      for (const { reference, digest = '' } of bases) {
-        const digests = counts.get(reference) ?? new Map<string, number>();
-        digests.set(digest, (digests.get(digest) ?? 0) + 1);
-        counts.set(reference, digests);
-      }
-    }
-    if (found.length < run) break;
-    start = `(${found.at(-1)}`;
-  }
-  return [...counts.keys()].toSorted().map((reference) => {
-    const digests = counts.get(reference) ?? new Map<string, number>();
-    return useOf(reference, digests, seenDigest(seen[reference]));
-  });
+  const uses = await readBaseUses(options);
+  const references = [...uses.keys()].toSorted();
+  const states = await readBaseStates(options, references);
+  return references.map((reference, at) =>
+    imageOf(reference, uses.get(reference) as BaseUse, builtDigest(seen[reference]), states[at] ?? {}),
+  );
 }
 
-/** Returns the base images of each function that was built. */
-async function readRun(
-  { redis, keys, tenant, faults }: ReadOptions,
-  names: readonly string[],
-): Promise<{ readonly bases: readonly Base[] }[]> {
-  const pipeline = redis.pipeline();
-  for (const name of names) pipeline.hmget(keys.functionRecord(tenant, name), ...fieldNames);
-  const replies = ((await pipeline.exec()) ?? []).map(([error, values]): [Error | null, Fields] => [
-    error,
-    fieldsOf((values ?? []) as (string | null)[]),
-  ]);
-  const hashes = new Set(replies.flatMap(([, { built_shared }]) => hashOfBases(built_shared) ?? []));
-  const wanted = [...hashes];
-  const reading = redis.pipeline();
-  for (const hash of wanted) reading.hget(keys.sharedValue(tenant, hash), 'value');
-  const texts = (await reading.exec()) ?? [];
-  const values = sharedValuesFrom(wanted.flatMap((hash, at) => [hash, String(texts[at]?.[1] ?? '')]));
-  return readRecords({
-    kind: 'function',
-    ids: names,
-    replies,
-    faults,
-    parse: (_name, fields) => ({
-      bases:
-        basesOf(fields.built_shared, values) ??
-        listField<string>(fields, 'built_base_images').map((reference) => ({ reference })),
-    }),
-  });
+function builtDigest(text: string | undefined): BuiltDigest | undefined {
+  const [, digest, since, last] = /^(\S+) (\d+) (\d+)$/.exec(text ?? '') ?? [];
+  return digest === undefined ? undefined : { digest, since: Number(since), last: Number(last) };
 }
 
-const fieldsOf = (values: readonly (string | null)[]): Fields =>
-  Object.fromEntries(fieldNames.flatMap((name, at) => (values[at] == null ? [] : [[name, values[at]]])));
-
-const hashOfBases = (shared = '') => /(?:^| )bases=(\S+)/.exec(shared)?.[1];
-
-function seenDigest(text: string | undefined): SeenDigest | undefined {
-  const [, digest, since] = /^(\S+) (\d+) \d+$/.exec(text ?? '') ?? [];
-  return digest === undefined ? undefined : { digest, since: Number(since) };
-}
-
-function useOf(
+function imageOf(
   reference: string,
-  counts: ReadonlyMap<string, number>,
-  newest: SeenDigest | undefined,
+  { functions, versions }: BaseUse,
+  built: BuiltDigest | undefined,
+  watched: BaseState,
 ): BaseImageUse {
-  const digests = [...counts]
-    .flatMap(([digest, functions]) => (digest === '' ? [] : [{ digest, functions }]))
-    .toSorted((one, other) => other.functions - one.functions);
-  const others = newest ? digests.filter(({ digest }) => digest !== newest.digest) : [];
+  const counts = new Map<string, number>();
+  for (const { digest, functions: count } of versions) {
+    if (digest !== undefined) counts.set(digest, (counts.get(digest) ?? 0) + count);
+  }
+  const { current, newest } = newestOf(built, watched);
   return {
     reference,
-    functions: [...counts.values()].reduce((sum, count) => sum + count, 0),
-    digests,
+    functions,
+    digests: [...counts]
+      .map(([digest, count]) => ({ digest, functions: count }))
+      .toSorted((one, other) => other.functions - one.functions),
     newest,
-    behind: others.reduce((sum, { functions }) => sum + functions, 0),
+    behind: newest ? functionsBehind(versions, current) : 0,
+    watched,
   };
+}
+
+/** Returns the newest digest, and the state that functions are compared with: a build may have seen a change before the next check does. */
+function newestOf(
+  built: BuiltDigest | undefined,
+  watched: BaseState,
+): { readonly current: BaseState; readonly newest: SeenDigest | undefined } {
+  const { digest, since = 0, checkedAt = 0 } = watched;
+  if (digest === undefined || (built && built.last > checkedAt && !isCurrent(watched, built)))
+    return {
+      current: { digest: built?.digest },
+      newest: built && { digest: built.digest, since: built.since },
+    };
+  const first = built?.digest === digest ? Math.min(since, built.since) : since;
+  return { current: watched, newest: { digest, since: first } };
+}
+
+/** Returns the number of functions with a known digest that is not current. */
+export function functionsBehind(versions: BaseUse['versions'], current: BaseState): number {
+  return versions
+    .filter((version) => version.digest !== undefined && !isCurrent(current, version))
+    .reduce((sum, { functions }) => sum + functions, 0);
 }

@@ -51,6 +51,10 @@ export function queriesTouched(events: readonly LiveEvent[]): QueryKey[] {
       case 'webhook':
         touch(queryKeys.webhooks);
         break;
+      case 'base_image.changed':
+        touch(queryKeys.functions);
+        touch(queryKeys.deliveries);
+        break;
       case 'reset':
         touch([]);
         break;

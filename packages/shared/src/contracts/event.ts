@@ -55,4 +55,21 @@ export interface WebhookEvent {
   readonly at: number;
 }
 
-export type StreamEvent = JobEvent | BatchEvent | BuilderEvent | WebhookEvent;
+/** The registry has another image under the reference of a base image that functions of the tenant use. */
+export interface BaseImageEvent {
+  readonly kind: 'base_image';
+  readonly position: string;
+  readonly type: 'base_image.changed';
+  readonly tenant: string;
+  /** In canonical spelling. */
+  readonly reference: string;
+  readonly digest: string;
+  /** The digest of the check before; undefined for the first check. */
+  readonly previous: string | undefined;
+  /** Functions whose last success used the base image, and those with a known digest other than the new one. */
+  readonly functions: number;
+  readonly behind: number;
+  readonly at: number;
+}
+
+export type StreamEvent = JobEvent | BatchEvent | BuilderEvent | WebhookEvent | BaseImageEvent;

@@ -40,6 +40,7 @@ export {
   sharedMachineEngines,
 } from './engines.js';
 export type {
+  BaseImageEvent,
   BatchEvent,
   BuilderEvent,
   JobEvent,
@@ -122,7 +123,13 @@ export {
   templateNameSchema,
   type Vcs,
 } from './job-spec.js';
-export { type LiveBuilder, type LiveJob, type LiveWebhook, liveEventSchema } from './live.js';
+export {
+  type LiveBaseImage,
+  type LiveBuilder,
+  type LiveJob,
+  type LiveWebhook,
+  liveEventSchema,
+} from './live.js';
 export {
   type DeliveryState,
   type DisabledReason,
@@ -187,8 +194,10 @@ export {
   type MessageType,
 } from './webhook.js';
 export {
+  type BaseImageMessage,
   type BatchMessage,
   type BuilderMessage,
+  baseImageMessageSchema,
   batchMessageSchema,
   builderMessageSchema,
   endpointIdSchema,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { batchJobEventSchema, batchSchema } from './batch.js';
 import { batchIdSchema } from './job.js';
 import { disabledReasons } from './names.js';
-import { endpointIdSchema } from './webhook-message.js';
+import { baseImageSummarySchema, endpointIdSchema } from './webhook-message.js';
 
 const at = z.iso.datetime();
 
@@ -21,7 +21,17 @@ const liveWebhookSchema = z
   .meta({ id: 'LiveWebhook' });
 export type LiveWebhook = z.infer<typeof liveWebhookSchema>;
 
-/** The data of an event of `GET /v1/events`: of `job`, `batch.finished`, `builder`, `webhook`, and of the other types. */
+const liveBaseImageSchema = baseImageSummarySchema.extend({ at }).meta({ id: 'LiveBaseImage' });
+export type LiveBaseImage = z.infer<typeof liveBaseImageSchema>;
+
+/** The data of an event of `GET /v1/events`: of `job`, `batch.finished`, `builder`, `webhook`, `base_image.changed`, and of the other types. */
 export const liveEventSchema = z
-  .union([liveJobSchema, batchSchema, liveBuilderSchema, liveWebhookSchema, z.object({})])
+  .union([
+    liveJobSchema,
+    batchSchema,
+    liveBuilderSchema,
+    liveWebhookSchema,
+    liveBaseImageSchema,
+    z.object({}),
+  ])
   .meta({ id: 'LiveEvent' });

@@ -32,6 +32,7 @@ export const webhookEventTypes = [
   'builder.circuit_opened',
   'builder.circuit_closed',
   'webhook.disabled',
+  'base_image.changed',
 ] as const;
 export type WebhookEventType = (typeof webhookEventTypes)[number];
 

@@ -17,7 +17,7 @@ const envelope = {
 const sequence = z
   .int()
   .describe(
-    'Increases with each event about the same job, batch, replica or endpoint. Drop an event whose sequence is not above the last one',
+    'Increases with each event about the same job, batch, replica, endpoint or base image. Drop an event whose sequence is not above the last one',
   );
 const url = z.string().describe('The URL of the full record; only an API path if PUBLIC_URL is not set');
 
@@ -107,4 +107,33 @@ export const webhookMessageSchema = z
   .meta({ id: 'WebhookMessage' });
 export type WebhookMessage = z.infer<typeof webhookMessageSchema>;
 
-export type Message = JobMessage | BatchMessage | BuilderMessage | WebhookMessage;
+/** A base image with another digest in its registry. */
+export const baseImageSummarySchema = z
+  .object({
+    reference: z.string().describe('In canonical spelling: `docker.io/library/node:22-alpine`'),
+    digest: z
+      .string()
+      .describe(
+        'What the registry has now: the digest of the index, or of the manifest if the image has no index',
+      ),
+    previous_digest: z
+      .string()
+      .optional()
+      .describe('What it had at the check before. Absent at the first check'),
+    functions: z.int().describe('Functions whose last success used the base image'),
+    behind: z.int().describe('Functions among them with a known digest other than the new one'),
+  })
+  .meta({ id: 'BaseImageSummary' });
+
+export const baseImageMessageSchema = z
+  .object({
+    ...envelope,
+    type: z.literal('base_image.changed'),
+    data: z
+      .object({ sequence, url, base_image: baseImageSummarySchema })
+      .meta({ id: 'BaseImageMessageData' }),
+  })
+  .meta({ id: 'BaseImageMessage' });
+export type BaseImageMessage = z.infer<typeof baseImageMessageSchema>;
+
+export type Message = JobMessage | BatchMessage | BuilderMessage | WebhookMessage | BaseImageMessage;

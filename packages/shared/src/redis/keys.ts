@@ -72,6 +72,10 @@ const patterns = {
   learned: 'learned:<tenant>',
   /** Hash: base image → the newest digest that builds of the tenant saw; see jobs/include/bases.lua. */
   basesSeen: 'bases:seen:<tenant>',
+  /** Sorted set of the base images in use; score = when to ask the registry of each, in ms. */
+  basesDue: 'bases:due',
+  /** Hash: base image → time of the last check in ms, and what the registry said, as JSON. See functions/base-watch.ts. */
+  basesWatched: 'bases:watched',
   /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, the ratios of builds to their expected times. */
   stats: 'stats',
   /** Hash: the counters of a minute since the epoch; see stats/minute-counts.ts. */

@@ -30,7 +30,7 @@ export function eventsEndpoint(deps: EventEndpointDeps): Endpoint {
       tag: 'Events',
       summary: 'All events, as server-sent events',
       description:
-        "The events of the tenant's jobs and batches, from now on or after `Last-Event-ID`. `ready` comes first, with the position of the stream. `job`: a job changed. `batch.finished`: a batch ended. `webhook`: an endpoint was disabled. `builder`: the circuit of a builder opened or closed, for tokens of the tenant `default` with `builders:read`. `reset`: events were removed before they could be sent; reload the records that you keep. `idle`: no event for 15 seconds. The stream closes after ten minutes: reconnect with `Last-Event-ID`.",
+        "The events of the tenant's jobs and batches, from now on or after `Last-Event-ID`. `ready` comes first, with the position of the stream. `job`: a job changed. `batch.finished`: a batch ended. `webhook`: an endpoint was disabled. `base_image.changed`: the registry has another image under the reference of a base image in use. `builder`: the circuit of a builder opened or closed, for tokens of the tenant `default` with `builders:read`. `reset`: events were removed before they could be sent; reload the records that you keep. `idle`: no event for 15 seconds. The stream closes after ten minutes: reconnect with `Last-Event-ID`.",
       query: z.strictObject({ after: positionSchema.optional() }),
       headers: { 'Last-Event-ID': 'Position to resume after; the same as `after`' },
       answers: {

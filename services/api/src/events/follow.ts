@@ -5,6 +5,7 @@ import { addressOf } from '@slipway/control-plane/replicas';
 import type {
   Batch,
   JobEvent,
+  LiveBaseImage,
   LiveBuilder,
   LiveJob,
   LiveWebhook,
@@ -45,6 +46,7 @@ export type LivePart =
   | { readonly kind: 'batch.finished'; readonly position: string; readonly data: Batch }
   | { readonly kind: 'builder'; readonly position: string; readonly data: LiveBuilder }
   | { readonly kind: 'webhook'; readonly position: string; readonly data: LiveWebhook }
+  | { readonly kind: 'base_image.changed'; readonly position: string; readonly data: LiveBaseImage }
   | { readonly kind: 'passed'; readonly position: string }
   | { readonly kind: 'idle' };
 
@@ -164,6 +166,15 @@ async function describe(
       if (event.tenant !== tenant) return undefined;
       const data = { id: event.endpointId, reason: event.reason, at: new Date(at).toISOString() };
       return { kind: 'webhook', position, data };
+    }
+    case 'base_image': {
+      if (event.tenant !== tenant) return undefined;
+      const { type: kind, reference, digest, previous, functions, behind } = event;
+      const data = {
+        ...{ reference, digest, functions, behind, at: new Date(at).toISOString() },
+        ...(previous !== undefined && { previous_digest: previous }),
+      };
+      return { kind, position, data };
     }
     default:
       return event satisfies never;

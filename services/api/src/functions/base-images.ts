@@ -39,14 +39,35 @@ const baseImageSchema = z
     newest: z
       .object({
         digest: digestSchema,
-        since: z.iso.datetime().describe('The start of the first attempt that saw it'),
+        since: z.iso.datetime().describe('The start of the first attempt, or the check, that saw it'),
       })
       .meta({ id: 'NewestBaseImageDigest' })
       .optional()
       .describe(
-        'The newest digest that a build of the tenant saw. Absent for a pinned reference, and when no build has reported a digest for 90 days',
+        'The newest digest that a check at the registry or a build of the tenant saw. Absent for a pinned reference, and when neither saw one for 90 days',
       ),
-    behind: z.int().describe('Functions whose digest is known and is not the newest'),
+    behind: z
+      .int()
+      .describe(
+        'Functions with a known digest that is not the newest, nor one with the same image for their platforms',
+      ),
+    checked_at: z.iso
+      .datetime()
+      .optional()
+      .describe('The last check at the registry that got a digest. Absent before the first check'),
+    changed_at: z.iso
+      .datetime()
+      .optional()
+      .describe('The last check that saw another image than the check before'),
+    check_error: z
+      .object({
+        code: z.string(),
+        detail: z.string(),
+        since: z.iso.datetime().describe('The first of the checks in a row that ended with this code'),
+      })
+      .meta({ id: 'BaseImageCheckError' })
+      .optional()
+      .describe('Why the last check got no digest. `newest` may be old then'),
   })
   .meta({ id: 'BaseImage' });
 type BaseImageView = z.infer<typeof baseImageSchema>;
@@ -88,14 +109,20 @@ export function baseImageEndpoint({ functions }: BaseImageEndpointsDeps): Endpoi
   );
 }
 
-function viewOf({ reference, functions, digests, newest, behind }: BaseImageUse): BaseImageView {
+const iso = (ms: number) => new Date(ms).toISOString();
+
+function viewOf({ reference, functions, digests, newest, behind, watched }: BaseImageUse): BaseImageView {
+  const { checkedAt, changedAt, error } = watched;
   const known = digests.reduce((sum, each) => sum + each.functions, 0);
   return {
     reference,
     functions,
     digests: digests.slice(0, maxDigests).map((each) => ({ ...each })),
     unknown: functions - known,
-    ...(newest && { newest: { digest: newest.digest, since: new Date(newest.since).toISOString() } }),
+    ...(newest && { newest: { digest: newest.digest, since: iso(newest.since) } }),
     behind,
+    ...(checkedAt !== undefined && { checked_at: iso(checkedAt) }),
+    ...(changedAt !== undefined && { changed_at: iso(changedAt) }),
+    ...(error && { check_error: { code: error.code, detail: error.detail, since: iso(error.since) } }),
   };
 }

@@ -50,6 +50,8 @@ const baseImages: Example = {
         unknown: 1,
         newest: { digest: exampleIds.image, since: '2026-05-17T08:58:12.004Z' },
         behind: 40,
+        checked_at: '2026-05-17T09:02:12.004Z',
+        changed_at: '2026-05-17T08:52:10.511Z',
       },
     ],
   },

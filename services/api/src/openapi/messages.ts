@@ -1,4 +1,5 @@
 import {
+  baseImageMessageSchema,
   batchMessageSchema,
   builderMessageSchema,
   jobMessageSchema,
@@ -22,6 +23,7 @@ const messages: Readonly<Record<string, Message>> = {
   batch: { summary: 'All jobs of a batch have ended', schema: batchMessageSchema },
   builder: { summary: 'The circuit of a builder opened or closed', schema: builderMessageSchema },
   webhook: { summary: 'An endpoint was disabled, or is tested', schema: webhookMessageSchema },
+  base_image: { summary: 'A base image has another digest in its registry', schema: baseImageMessageSchema },
 };
 
 /** The headers of messages, by the names of shared parameters. */

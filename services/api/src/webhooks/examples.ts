@@ -187,6 +187,25 @@ export const messageExamples: ResourceExamples = {
       },
     ],
   },
+  receiveBaseImageMessage: {
+    request: [
+      {
+        name: 'BaseImageMessage',
+        summary: 'A base image was pushed again',
+        value: message('base_image.changed', {
+          sequence: 3,
+          url: 'https://slipway.example.com/v1/base-images?base_image=docker.io%2Flibrary%2Fnode%3A22-alpine',
+          base_image: {
+            reference: 'docker.io/library/node:22-alpine',
+            digest: `sha256:${'7'.repeat(64)}`,
+            previous_digest: `sha256:${'3'.repeat(64)}`,
+            functions: 41,
+            behind: 41,
+          },
+        }),
+      },
+    ],
+  },
   receiveWebhookMessage: {
     request: [{ name: 'WebhookMessage', summary: 'A test', value: testMessage }],
   },

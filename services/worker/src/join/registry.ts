@@ -1,9 +1,9 @@
 import { RegistryClient } from '@sigstore/oci/dist/registry.js';
 import type { Env, Fields } from '@slipway/shared/config';
-import { parseImageReference } from '@slipway/shared/contracts';
 import { helperEnvironment, registrySettings } from '@slipway/shared/docker-config';
-import { SlipwayError, shownValue } from '@slipway/shared/errors';
+import { SlipwayError } from '@slipway/shared/errors';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
+import { placeOf } from '../registry/place.js';
 import { credentialsFor } from './credentials.js';
 import type { PartManifest } from './image-index.js';
 import { registryError } from './registry-error.js';
@@ -37,12 +37,8 @@ const timeoutMs = 30_000;
 
 /** Opens the repository of an image reference, with the credentials there are for its registry. */
 export async function openRepository(image: string, config: RegistryConfig): Promise<Repository> {
-  const reference = parseImageReference(image);
-  if (!reference) throw new SlipwayError('image_invalid', `${shownValue(image)} is not an image reference.`);
-  const hub = reference.domain === '' || reference.domain === 'docker.io';
-  const host = hub ? 'docker.io' : reference.domain.toLowerCase();
-  const path = hub && !reference.path.includes('/') ? `library/${reference.path}` : reference.path;
-  const client = clientFor(hub ? 'registry-1.docker.io' : host, path, config);
+  const { host, address, path } = placeOf(image);
+  const client = clientFor(address, path, config);
   const { dockerConfig, helperEnv } = config;
   const credentials = await credentialsFor({ registry: host, folder: dockerConfig, helperEnv });
   if (credentials) await asked(host, 'push', () => signIn(client, credentials));

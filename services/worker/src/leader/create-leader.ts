@@ -3,10 +3,12 @@ import type { MinuteCounts } from '@slipway/control-plane/stats';
 import { PayloadSecretStore } from '@slipway/control-plane/tenants';
 import { removeEarlierQueue } from '@slipway/control-plane/webhooks';
 import type { BlobStore } from '@slipway/shared/blobs';
+import type { Cleanups } from '@slipway/shared/lifecycle';
 import type { Logger } from '@slipway/shared/logger';
 import { deriveKeys } from '@slipway/shared/signing';
 import { SourceOwners, SourceUses } from '@slipway/source';
 import type { CanceledBuildStopper } from '../attempts/canceled-build-stopper.js';
+import { createBaseWatcher } from '../base-images/create-watcher.js';
 import type { WorkerConfig } from '../config.js';
 import type { Jobs } from '../dispatch/create-jobs.js';
 import type { Fleet } from '../fleet/create-fleet.js';
@@ -42,6 +44,7 @@ interface TasksOptions {
   readonly counts: MinuteCounts;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
+  readonly cleanups: Cleanups;
 }
 
 /** Creates the leader, with all tasks of an installation. */
@@ -56,13 +59,14 @@ export function createLeader(options: TasksOptions): Leader {
 function tasksOf(options: TasksOptions): LeaderTask[] {
   const { cell, config, jobs, fleet, webhooks, blobs, isolation, counts, metrics, logger, timeMarks } =
     options;
-  const { canceledBuilds } = options;
+  const { canceledBuilds, cleanups } = options;
   const { redis, keys, now, faults } = cell;
   const { store, builds, batches, dispatch } = jobs;
   const { registry, pools, discovery, kubernetes } = fleet;
   const { endpoints, deliveries } = webhooks;
   const sealingKey = deriveKeys(config, 'payload secrets');
   const payloadSecrets = new PayloadSecretStore({ redis, keys, faults, sealingKey });
+  const baseWatcher = createBaseWatcher({ cell, config, registry: metrics.registry, logger, cleanups });
   return [
     new HealthMonitor({ registry, discovery, dispatcher: fleet.agent, logger }),
     { name: 'forgotten replicas', everyMs: 60_000, run: () => registry.forget() },
@@ -73,6 +77,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),
     new Batches({ batches, store, logger }),
     new UnsavedLogs({ redis, keys, blobs, store, logger }),
+    ...(baseWatcher ? [baseWatcher] : []),
     new Retention({
       ...{ store, blobs, now, logger, config: config.retention },
       budget: new RemovalBudget({ redis, keys, of: 'jobs' }),

@@ -3,6 +3,7 @@ import type { BatchStore, JobStore } from '@slipway/control-plane/jobs';
 import { replicaId } from '@slipway/control-plane/replicas';
 import type { EndpointRecord, NewDelivery } from '@slipway/control-plane/webhooks';
 import {
+  type BaseImageEvent,
   type BatchEvent,
   type BuilderEvent,
   isTerminal,
@@ -15,6 +16,7 @@ import {
 } from '@slipway/shared/contracts';
 import type { TraceContext } from '@slipway/shared/tracing';
 import {
+  baseImageMessage,
   batchMessage,
   builderMessage,
   disabledMessage,
@@ -72,6 +74,8 @@ function announcementOf(
       return aboutBuilder(event, endpoints, deps);
     case 'webhook':
       return aboutEndpoint(event, endpoints, deps);
+    case 'base_image':
+      return aboutBaseImage(event, endpoints, deps);
   }
 }
 
@@ -164,6 +168,20 @@ function aboutEndpoint(
       endpoints: subscribers(endpoints, type, tenant).filter(({ id }) => id !== endpointId),
     }
   );
+}
+
+function aboutBaseImage(
+  event: BaseImageEvent,
+  endpoints: readonly EndpointRecord[],
+  { href }: FanOutDeps,
+): Announcement {
+  const { tenant, type, position } = event;
+  return {
+    message: baseImageMessage({ event, href }),
+    messageId: `msg_base_${safe(position)}`,
+    tenant,
+    endpoints: subscribers(endpoints, type, tenant),
+  };
 }
 
 /** Ignores labels: they belong to jobs and batches, so an endpoint with a label filter receives other events all the same. */

@@ -1,6 +1,8 @@
 import { type BatchRecord, type JobRecord, toBatch } from '@slipway/control-plane/jobs';
 import { addressOf, replicaId } from '@slipway/control-plane/replicas';
 import type {
+  BaseImageEvent,
+  BaseImageMessage,
   BatchMessage,
   BuilderEvent,
   BuilderMessage,
@@ -137,6 +139,25 @@ export function disabledMessage(options: {
       sequence: sequenceOf(event.position),
       url: href(`/v1/webhooks/${event.endpointId}`),
       webhook: { id: event.endpointId, url: endpointUrl, reason: event.reason },
+    },
+  };
+}
+
+/** The message that a base image of the tenant's functions changed. */
+export function baseImageMessage(options: { event: BaseImageEvent; href: Href }): BaseImageMessage {
+  const { event, href } = options;
+  const { type, position, reference, digest, previous, functions, behind } = event;
+  return {
+    type,
+    api_version: 'v1',
+    timestamp: iso(event.at),
+    data: {
+      sequence: sequenceOf(position),
+      url: href(`/v1/base-images?base_image=${encodeURIComponent(reference)}`),
+      base_image: {
+        ...{ reference, digest, ...(previous !== undefined && { previous_digest: previous }) },
+        ...{ functions, behind },
+      },
     },
   };
 }

@@ -167,6 +167,7 @@ async function startWorker(options: {
     redisUrl: options.redisUrl,
     redisPrefix: options.redisPrefix,
     egressAllow: parseAllowlist('127.0.0.0/8'),
+    baseImageCheckSeconds: 0,
     blobStore: `file://${options.folder}`,
     blobStoreLogs: undefined,
     blobTemporaryDir: '/tmp',

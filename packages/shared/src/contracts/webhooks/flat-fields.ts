@@ -33,6 +33,10 @@ export function flatFields(message: Message): Record<string, string | number> {
       };
     }
     if ('builder' in data) return { builder_id: data.builder.id, builder_url: data.builder.url };
+    if ('base_image' in data) {
+      const { reference, digest, previous_digest, functions, behind } = data.base_image;
+      return { base_image: reference, digest, previous_digest, functions, behind };
+    }
     return { webhook_id: data.webhook.id, reason: data.webhook.reason };
   })();
   return Object.fromEntries(

@@ -37,6 +37,7 @@ describe('github_dispatch', () => {
       'a job without a commit',
       'a batch',
       'a builder',
+      'a base image',
     ]);
     expect(build(formatInput(format, circuit))).toEqual({ skip: 'no_repository' });
   });

@@ -56,6 +56,7 @@ describe('gitlab_pipeline', () => {
       'a job without a commit',
       'a batch',
       'a builder',
+      'a base image',
     ]);
   });
 

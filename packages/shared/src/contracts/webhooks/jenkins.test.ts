@@ -50,6 +50,7 @@ describe('jenkins', () => {
       'a job without a commit',
       'a batch',
       'a builder',
+      'a base image',
     ]);
   });
 

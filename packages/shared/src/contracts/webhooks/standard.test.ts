@@ -21,6 +21,7 @@ describe('standard', () => {
       'a job without a commit',
       'a batch',
       'a builder',
+      'a base image',
     ]);
   });
 });

@@ -121,6 +121,23 @@ export const buildErrors = {
     'The registry refused the pull of a base image',
     'Check the name of the base image and the registry credentials.',
   ),
+  base_image_missing: user(
+    404,
+    'The registry does not have the base image',
+    'Push the tag again, or name another image in the Dockerfile and build the functions again.',
+  ),
+  base_image_platform_missing: user(
+    422,
+    'The base image has no image for the platforms of its functions',
+    'Push the base image for these platforms. Until then functions count as behind no new digest.',
+  ),
+  registry_protocol: row(
+    'operator',
+    'never',
+    502,
+    'The answer of the registry cannot be used',
+    'Check what `detail` names, in the registry and in the proxies before it.',
+  ),
   registry_unreachable: row(
     'registry',
     'backoff',

@@ -61,6 +61,17 @@ export const circuit: Message = {
   data: { sequence: 1, url: '/v1/builders/rep_1', builder: { id: 'rep_1', url: 'http://b:8081' } },
 };
 
+const baseChanged: Message = {
+  api_version: 'v1',
+  type: 'base_image.changed',
+  timestamp: '2026-01-02T03:04:05.000Z',
+  data: {
+    sequence: 1,
+    url: '/v1/base-images?base_image=docker.io%2Flibrary%2Fnode%3A22',
+    base_image: { reference: 'docker.io/library/node:22', digest, functions: 3, behind: 2 },
+  },
+};
+
 type Input = FormatInput<WebhookFormat>;
 
 export const formatInput = (
@@ -100,6 +111,7 @@ export function supportedBy(format: WebhookFormat): string[] {
     ['a job without a commit', { ...job, data }],
     ['a batch', batchFinished],
     ['a builder', circuit],
+    ['a base image', baseChanged],
   ];
   return messages.filter(([, message]) => supports(format, message)).map(([kind]) => kind);
 }
