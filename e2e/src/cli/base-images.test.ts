@@ -1,4 +1,4 @@
-import type { BaseImagePage, FunctionPage, Job } from '@slipway/client';
+import { type BaseImagePage, createClient, type FunctionPage, type Job } from '@slipway/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dockerfile, makeContext } from '../context.js';
 import { type Stack, startStack } from '../stack.js';
@@ -7,7 +7,7 @@ import { startCommand } from './command.js';
 let stack: Stack;
 let base: string;
 beforeAll(async () => {
-  stack = await startStack({});
+  stack = await startStack({ env: { worker: { BASE_IMAGE_CHECK_SECONDS: '1' } } });
   base = `${stack.registry}/tools/base:1`;
   const { exit } = await start('build', makeContext({ Dockerfile: dockerfile() }), '--image', base, '-q')
     .ended;
@@ -103,4 +103,50 @@ test('functions that copy or mount from an image are found and rebuilt by that i
   ]);
   const shown = await start('bases', '--behind').ended;
   expect([shown.exit, shown.out]).toEqual([0, expect.stringContaining(base)]);
+});
+
+test('a base image that is pushed again is an event, seen at its registry', async () => {
+  const watched = `${stack.registry}/tools/watched:1`;
+  const push = (version: string) =>
+    start(
+      'build',
+      makeContext({ Dockerfile: `${dockerfile()}\nLABEL version=${version}\n` }),
+      '--image',
+      watched,
+      '-q',
+    ).ended;
+  expect((await push('1')).exit).toBe(0);
+  const first = await digestOf(watched);
+  await build('watched', { Dockerfile: `FROM ${watched}\n` });
+  const view = async () => {
+    const query = new URLSearchParams({ base_image: watched });
+    const page = (await (await stack.call(`/v1/base-images?${query}`)).json()) as BaseImagePage;
+    return page.base_images[0];
+  };
+  await expect.poll(async () => (await view())?.checked_at).toBeDefined();
+  expect(await view()).toMatchObject({ newest: { digest: first }, behind: 0 });
+  const events = new AbortController();
+  const client = createClient({ url: stack.url, token: stack.token });
+  const stream = client.followEvents({ signal: events.signal });
+  await stream.next();
+  expect((await push('2')).exit).toBe(0);
+  const second = await digestOf(watched);
+  const seen = { reference: watched, digest: second, previous_digest: first, functions: 1, behind: 1 };
+  for await (const event of stream) {
+    if (event.type !== 'base_image.changed') continue;
+    expect(event.baseImage).toMatchObject(seen);
+    break;
+  }
+  events.abort();
+  expect(await view()).toMatchObject({
+    newest: { digest: second },
+    behind: 1,
+    changed_at: expect.any(String),
+  });
+  expect((await view())?.check_error).toBeUndefined();
+  const shown = await start('bases', '--base-image', watched).ended;
+  expect([shown.exit, shown.out]).toEqual([
+    0,
+    expect.stringMatching(/tools\/watched:1 +1 +1 +0 .* ago +[\w. ]+ ago/),
+  ]);
 });
