@@ -27,6 +27,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_OTLP_HEADERS: 'a secret, so a file: OTEL_EXPORTER_OTLP_HEADERS_FILE',
   OTEL_SDK_DISABLED: 'without tracing.endpoint there are no traces',
   PAYLOAD_SECRET_PREVIOUS: 'a secret, so a file: PAYLOAD_SECRET_PREVIOUS_FILE',
+  REGISTRY_EVENTS_TOKENS: 'a secret, so a file: REGISTRY_EVENTS_TOKENS_FILE',
   WEBHOOK_TOKENS: 'a secret, so a file: WEBHOOK_TOKENS_FILE',
 };
 
@@ -54,6 +55,7 @@ async function writeMounts() {
     'run/secrets/slipway/redis-sentinel-password': 'password',
     'run/secrets/slipway/redis-tls.crt': certificate,
     'run/secrets/slipway/redis-tls.key': key,
+    'run/secrets/slipway/registry-events-tokens': 'a'.repeat(43),
     'run/secrets/slipway/tracing-headers': 'authorization=token',
     'run/secrets/slipway/webhook-secret': `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
     'run/secrets/slipway/webhook-tokens': 'ci@ci.example=token',

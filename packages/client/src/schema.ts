@@ -917,6 +917,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registry-events/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a push event of a registry
+         * @description For webhooks of Docker Hub, GitHub Packages, Harbor and Azure Container Registry, and notifications of distribution. Base images in the event are checked at their registry soon; nothing is built by the event itself. Other events are taken and have no effect.
+         */
+        post: operations["receiveRegistryEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2950,6 +2970,12 @@ export interface components {
              */
             public_key: string;
         };
+        RegistryEventReceived: {
+            /** @description Images with a tag in the event, each once */
+            pushed: number;
+            /** @description Those among them that are base images in use. Each is checked soon */
+            in_use: number;
+        };
         FieldError: {
             /** @description JSON Pointer */
             path: string;
@@ -2972,12 +2998,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "type": "urn:slipway:error:idempotency_key_invalid",
-                 *       "title": "The Idempotency-Key is not valid",
+                 *       "type": "urn:slipway:error:body_incomplete",
+                 *       "title": "The body ended before it was complete",
                  *       "status": 400,
-                 *       "code": "idempotency_key_invalid",
-                 *       "detail": "The Idempotency-Key is not valid",
-                 *       "remedy": "Send 1 to 255 visible ASCII characters, such as a UUID.",
+                 *       "code": "body_incomplete",
+                 *       "detail": "The body ended before it was complete",
+                 *       "remedy": "Send the complete request again.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */
@@ -5903,6 +5929,54 @@ export interface operations {
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             /** @description `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    receiveRegistryEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A token of `REGISTRY_EVENTS_TOKENS`
+                 * @example EXAMPLE-0123456789-0123456789-EXAMPLE
+                 */
+                token: string;
+            };
+            cookie?: never;
+        };
+        /** @description The event, as the registry sends it: JSON of at most 256 KiB. Also taken as application/json, application/cloudevents+json, application/vnd.docker.distribution.events.v1+json, application/vnd.docker.distribution.events.v2+json */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Taken */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryEventReceived"];
+                };
+            };
+            /** @description `body_incomplete`: The body ended before it was complete. `json_invalid`: The body is not valid JSON */
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
+            408: components["responses"]["RequestTimeout"];
+            /** @description `body_too_large`: The body is larger than allowed */
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address */
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
             507: components["responses"]["InsufficientStorage"];
         };

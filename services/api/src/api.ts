@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { openCell } from '@slipway/control-plane/cell';
+import { BaseWatch } from '@slipway/control-plane/functions';
 import { SlipwayError } from '@slipway/shared/errors';
 import { UnverifiedPayloads } from '@slipway/shared/function-builder';
 import { httpServer, serviceServers } from '@slipway/shared/http';
@@ -15,6 +16,7 @@ import { createFleet } from './fleet/create-fleet.js';
 import { HoldWatch } from './fleet/watch-hold.js';
 import { createApp } from './http/create-app.js';
 import { createJobs } from './jobs/create-jobs.js';
+import { RegistryEvents } from './registry-events/endpoint.js';
 import { ReplicatedWrites } from './replication/replicated-writes.js';
 import { openSources } from './sources/open-sources.js';
 import { openTenants } from './tenants/open-tenants.js';
@@ -50,8 +52,11 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
   const closing = new AbortController();
   // Each open stream listens, so this number is not a leak.
   setMaxListeners(0, stopping.signal, closing.signal);
+  const { redis, keys } = cell;
+  const watch = new BaseWatch({ redis, keys });
+  const registryEvents = new RegistryEvents({ config, watch, registry });
   const endpoints = apiEndpoints({
-    ...{ cell, jobs, sources, fleet, webhooks, tenants, audit, replicated },
+    ...{ registryEvents, cell, jobs, sources, fleet, webhooks, tenants, audit, replicated },
     payloads: {
       verified: new Map(),
       unverified: new UnverifiedPayloads({

@@ -6,6 +6,8 @@ const bad = {
   ...badPayloadSettings,
   API_TOKEN_FILE: ['/nowhere/file'],
   AUDIT_DAYS: ['0', '3651'],
+  REGISTRY_EVENTS_TOKENS: ['short', 'a'.repeat(129), Array(6).fill('a'.repeat(32)).join(',')],
+  REGISTRY_EVENTS_TOKENS_FILE: ['/nowhere/file'],
   AUDIT_MAX_ENTRIES: ['99'],
   BUILD_ON_DISCONNECT: ['stop'],
   DISCONNECT_WAIT_MS: ['-1', '3600001'],

@@ -19,6 +19,7 @@ import { type BuildConfig, buildConfig } from './function-builder/endpoint.js';
 import { type ApiGitConfig, gitConfig } from './git/config.js';
 import { type ClientConfig, clientConfig } from './http/config.js';
 import { type JobsConfig, jobsConfig } from './jobs/submit.js';
+import { type RegistryEventsConfig, registryEventsConfig } from './registry-events/tokens.js';
 import { type ReplicationConfig, replicationConfig } from './replication/replicated-writes.js';
 import { type TenantsConfig, tenantsConfig } from './tenants/config.js';
 
@@ -32,6 +33,7 @@ export interface ApiConfig
     BuildConfig,
     ClientConfig,
     JobsConfig,
+    RegistryEventsConfig,
     ReplicationConfig,
     TenantsConfig {
   readonly git: ApiGitConfig;
@@ -57,6 +59,7 @@ export function apiConfig(fields: Fields): ApiConfig {
     ...payloadSecrets(fields),
     ...redisConfig(fields),
     ...replicationConfig(fields),
+    ...registryEventsConfig(fields),
     ...blobStoreConfig(fields),
     egressAllow: egressAllow(fields),
     publicUrl: publicUrl(fields),
@@ -94,6 +97,7 @@ export function shownSettings(config: ApiConfig): Record<string, unknown> {
     audit_max_entries: config.auditMaxEntries,
     audit_days: config.auditDays,
     tenants_file: config.tenantsFile,
+    registry_events_tokens: config.registryEventsTokens.length,
     api_token: config.apiToken ? 'configured' : 'generated',
     payload_secret: 'configured',
     previous_payload_secrets: config.previousPayloadSecrets.length,

@@ -14,6 +14,7 @@ import type { Jobs } from './jobs/create-jobs.js';
 import { jobEndpoints } from './jobs/endpoints.js';
 import { logEndpoints } from './logs/endpoints.js';
 import { rebuildEndpoint } from './rebuilds/endpoints.js';
+import { type RegistryEvents, registryEventsEndpoint } from './registry-events/endpoint.js';
 import { sourceEndpoints } from './sources/endpoints.js';
 import type { Sources } from './sources/open-sources.js';
 import { statsEndpoint } from './stats/endpoint.js';
@@ -33,6 +34,7 @@ export interface EndpointDeps {
   readonly webhooks: Webhooks;
   readonly tenants: Tenants;
   readonly audit: Pick<AuditLog, 'list'>;
+  readonly registryEvents: RegistryEvents;
   readonly replicated: FunctionBuilderDeps['replicated'];
   /** Payloads of `POST /build`. */
   readonly payloads: Pick<
@@ -50,6 +52,7 @@ export interface EndpointDeps {
 /** Returns all endpoints below /v1, for the router and the OpenAPI document. */
 export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
   const { cell, jobs, sources, fleet, webhooks, tenants, audit, replicated, payloads, stops } = deps;
+  const { registryEvents } = deps;
   const stored = { ...cell, ...sources, ...jobs };
   const submit = { ...stored, ...fleet, ...stops };
   // Routes are matched in order: the most frequent ones come first.
@@ -71,5 +74,6 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     ...tenantEndpoints({ ...cell, ...tenants }),
     functionBuilderEndpoint({ ...submit, ...tenants, ...payloads, replicated }),
     publicKeyEndpoint({ ...fleet }),
+    registryEventsEndpoint({ registryEvents }),
   ];
 }

@@ -70,6 +70,7 @@ Takes root, env, file, entry (existingSecret and key), and fallback, the Secret 
 {{- include "slipway.commonSecretFiles" . -}}
 {{- if eq .service "api" -}}
 {{- include "slipway.secretFile" (dict "env" "API_TOKEN_FILE" "file" "api-token" "entry" $secrets.apiToken "fallback" $main) -}}
+{{- include "slipway.secretFile" (dict "env" "REGISTRY_EVENTS_TOKENS_FILE" "file" "registry-events-tokens" "entry" $secrets.registryEventsTokens "fallback" $main) -}}
 {{- include "slipway.secretFile" (dict "env" "GIT_CREDENTIALS_FILE" "file" "git-credentials.json" "entry" $secrets.gitCredentials "fallback" $main) -}}
 {{- end -}}
 {{- if eq .service "worker" -}}

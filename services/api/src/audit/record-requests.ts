@@ -20,7 +20,7 @@ const longestPath = 512;
 const longestAgent = 200;
 const longestRecord = 256;
 
-/** Records writes and refused requests once they are answered. */
+/** Records writes and refused requests once they are answered. Leaves out accepted requests with `res.locals.unaudited`, which change nothing. */
 export function recordRequests({ log, operations }: RecordOptions): RequestHandler {
   const routes = operations.map(({ id, method, path }) => ({ id, method, pattern: patternOf(path) }));
   const unknown = new WindowLimit({ limit: unknownPerMinute, windowMs: 60_000 });
@@ -32,7 +32,7 @@ export function recordRequests({ log, operations }: RecordOptions): RequestHandl
     res.once('close', () => {
       const status = res.headersSent ? res.statusCode : 0;
       const refused = status === 401 || status === 403;
-      if (!refused && isRead) return;
+      if (!refused && (isRead || res.locals.unaudited === true)) return;
       if (status === 401 && !unknown.add(clientNetwork(req))) return;
       const path = originalUrl
         .replace(/\?.*$/s, '')

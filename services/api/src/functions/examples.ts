@@ -59,6 +59,9 @@ const baseImages: Example = {
 
 export const functionExamples: ResourceExamples = {
   listBaseImages: { 200: [baseImages] },
+  receiveRegistryEvent: {
+    202: [{ name: 'RegistryEvent', summary: 'A push of one base image', value: { pushed: 1, in_use: 1 } }],
+  },
   listFunctions: { 200: [page] },
   getFunction: { 200: [fn] },
   putFunction: { request: [request], 200: [fn], 201: [fn] },

@@ -23,6 +23,7 @@ import { limitRequests } from '../limits/request-rate.js';
 import { measureRequests } from '../metrics/http-metrics.js';
 import { openApiDocument } from '../openapi/document.js';
 import { docsRouter } from '../openapi/router.js';
+import { exceptRegistryEvents, hideEventToken } from '../registry-events/tokens.js';
 import type { Sources } from '../sources/open-sources.js';
 import type { Tenants } from '../tenants/open-tenants.js';
 import { requireToken } from './auth.js';
@@ -64,6 +65,7 @@ export function createApp(options: AppOptions): Express {
   app.set('trust proxy', [...config.trustedProxies]);
   app.use(
     inOrder(
+      hideEventToken,
       requestIds,
       securityHeaders,
       compressJson,
@@ -83,8 +85,12 @@ export function createApp(options: AppOptions): Express {
     '/v1',
     inOrder(
       refuseWhileDraining(stopping),
-      requireToken({ directory: tenants.directory, failedTokens: new FailedTokens() }),
-      limitRequests(tenants.requestRate),
+      exceptRegistryEvents(
+        inOrder(
+          requireToken({ directory: tenants.directory, failedTokens: new FailedTokens() }),
+          limitRequests(tenants.requestRate),
+        ),
+      ),
     ),
   );
   mount(app, tracing === noTracing ? endpoints : traceRequests(endpoints, tracing), {

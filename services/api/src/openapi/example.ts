@@ -31,6 +31,9 @@ export const exampleIds = {
   payloadSecret: 'pay_01kd1p2q3r4s5t6v7w8x9y0zab',
 } as const;
 
+/** A token of `REGISTRY_EVENTS_TOKENS` that is none. */
+const exampleOfEventToken = 'EXAMPLE-0123456789-0123456789-EXAMPLE';
+
 const records: Readonly<Record<string, string>> = {
   jobs: exampleIds.job,
   batches: exampleIds.batch,
@@ -38,6 +41,7 @@ const records: Readonly<Record<string, string>> = {
   deliveries: exampleIds.delivery,
   builders: exampleIds.builder,
   tokens: exampleIds.token,
+  'registry-events': exampleOfEventToken,
 };
 const names: Readonly<Record<string, string>> = {
   functions: 'orders',

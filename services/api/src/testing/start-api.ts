@@ -62,6 +62,7 @@ export async function startApi(
     disconnectWaitMs: 0,
     apiToken: new Secret('token'),
     tenantsFile: undefined,
+    registryEventsTokens: [],
     maxSourceBytes: 4 * 1024 * 1024,
     unverifiedPayloadBytes: 4 * (changes.maxSourceBytes ?? 4 * 1024 * 1024),
     minFreeDiskBytes: 0,

@@ -126,6 +126,8 @@ export const rows: Readonly<Record<string, Row>> = {
   // Operations without a token: a token is neither required nor checked.
   build: { files: template, right: [401, 'signature_missing'], other: [401, 'signature_missing'] },
   getPublicKey: all(200),
+  // Without tokens of registries no events are taken.
+  receiveRegistryEvent: { ids: { token: 'token' }, right: missing },
 };
 export const expectedOf = ({ right, other = missing, admin = other }: Row) => ({ right, other, admin });
 
