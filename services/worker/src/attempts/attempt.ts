@@ -13,6 +13,7 @@ import { AttemptTrace, traceLostAttempt } from './attempt-trace.js';
 import { build, leaseId, needsFeature, needsIsolation, newToken, repositoryOf } from './build.js';
 import type { AttemptDeps, Summary } from './deps.js';
 import { type Hold, Interrupted } from './interruptions.js';
+import { Keepers } from './keepers.js';
 import { Phases } from './phases.js';
 import { asSlipwayError, type Prepared, prepare } from './prepare.js';
 import { type AttemptResult, recorded, recordFailure } from './record-failure.js';
@@ -53,12 +54,14 @@ export class Attempts {
   readonly #deps: AttemptDeps;
   readonly #logs: AttemptLogs;
   readonly #baseImages = new BaseImageCache();
+  readonly #keepers: Keepers;
   #suspects = 0;
   #storeWarnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: AttemptDeps) {
     this.#deps = deps;
     this.#logs = new AttemptLogs(deps);
+    this.#keepers = new Keepers(deps);
   }
 
   async run(jobId: string): Promise<AttemptResult> {
@@ -305,7 +308,10 @@ export class Attempts {
       const end = takenOver
         ? await continueBuild({ ...context, ...takenOver, trace, steps }, this.#deps)
         : prepared
-          ? await build({ ...context, token, prepared, lease: held(lease) }, this.#deps)
+          ? await build(
+              { ...context, token, prepared, lease: held(lease), keepers: this.#keepers },
+              this.#deps,
+            )
           : await tracing.span({ name: 'join parts' }, () => this.#join(record, hold.signal, log));
       if (end.status === 'success') {
         const smallLog = await this.#logs.keep(log, record);

@@ -11,10 +11,10 @@ import {
 import type { SlipwayError } from '@slipway/shared/errors';
 import type { BuildEnd } from '../builder-client/answer.js';
 import { callBuilder } from '../builder-client/call.js';
-import { identityOf } from '../fleet/report.js';
 import { type CallContext, type Connection, callReplica, isPlacedAgain, linesOf } from './call-replica.js';
 import type { AttemptDeps } from './deps.js';
 import { Interrupted } from './interruptions.js';
+import type { Keepers } from './keepers.js';
 import type { Prepared } from './prepare.js';
 
 interface BuildContext extends CallContext {
@@ -22,6 +22,7 @@ interface BuildContext extends CallContext {
   readonly prepared: Prepared & { readonly ready: true };
   /** The slot that the attempt began with. `build` frees it. */
   readonly lease: Lease;
+  readonly keepers: Keepers;
 }
 
 /** Replicas that one attempt calls at most. */
@@ -56,7 +57,7 @@ export const timeoutMsOf = ({ spec }: JobRecord, { buildTimeoutMs }: Pick<Attemp
 
 /** Calls one replica after the other until one builds, within the time of one attempt. */
 export async function build(context: BuildContext, deps: AttemptDeps): Promise<BuildEnd> {
-  const { record, token, hold, summary } = context;
+  const { record, token, hold, summary, keepers } = context;
   const { placement, metrics } = deps;
   const timeoutMs = timeoutMsOf(record, deps);
   const deadline = AbortSignal.timeout(timeoutMs);
@@ -67,7 +68,8 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
   let mayKeep = true;
   for (;;) {
     tried.add(lease.url);
-    if (mayKeep && buildId === undefined) buildId = await learnKeeper({ record, token, lease }, deps);
+    if (mayKeep && buildId === undefined)
+      buildId = await learnKeeper({ record, token, lease, keepers }, deps);
     if (buildId !== undefined) placement.keep(lease);
     const lines = linesOf(context, 0);
     const call = { ...context, lease, buildId, lines, deadline, timeoutMs };
@@ -103,6 +105,7 @@ export async function build(context: BuildContext, deps: AttemptDeps): Promise<B
 }
 
 type Placed = Pick<BuildContext, 'record' | 'token' | 'lease'>;
+type Unknown = Placed & Pick<BuildContext, 'keepers'>;
 
 /** Records the replica of an attempt. Returns the id of the build if the replica keeps it. Throws `Interrupted`, and frees the slot, if another worker has the job. */
 async function place(
@@ -121,24 +124,9 @@ async function place(
  * Asks a replica whether it keeps builds, if that was unknown when the attempt was placed: the replica is new, or did not answer for a while. Returns the
  * id of the build if the replica keeps it. Throws `Interrupted` if another worker has the job.
  */
-async function learnKeeper(placed: Placed, deps: AttemptDeps): Promise<string | undefined> {
-  if (!(await keepsBuilds(placed.lease.url, deps))) return undefined;
+async function learnKeeper(placed: Unknown, deps: AttemptDeps): Promise<string | undefined> {
+  if (!(await placed.keepers.keepsBuilds(placed.lease.url))) return undefined;
   return await place(placed, buildOfToken(placed.token), deps);
-}
-
-/** Returns whether a replica keeps builds. Records its features if they are unknown. */
-async function keepsBuilds(url: string, { registry, dispatcher, logger }: AttemptDeps): Promise<boolean> {
-  try {
-    const known = (await registry.get(url))?.features;
-    if (known !== undefined) return known.includes('attachable-builds');
-    const identity = await identityOf(url, dispatcher);
-    if (identity === undefined) return false;
-    await registry.setEngine(url, identity.engine, identity.features, identity.instance);
-    return identity.features.includes('attachable-builds');
-  } catch (error) {
-    logger.warn({ err: error, replica: url }, 'it is unknown whether a replica keeps builds');
-    return false;
-  }
 }
 
 interface PostContext extends BuildContext {
