@@ -22,12 +22,12 @@ import { type JobsConfig, jobsConfig } from './dispatch/create-jobs.js';
 import { type FleetConfig, fleetConfig } from './fleet/builders.js';
 import { declaredPools, type PoolsConfig, poolsConfig } from './fleet/pools.js';
 import { type HoldConfig, holdConfig } from './hold/time-marks.js';
-import { type RegistryConfig, registryConfig } from './join/registry.js';
 import { type DeliveryRetentionConfig, deliveryRetentionConfig } from './leader/delivery-retention.js';
 import { type RetentionConfig, retentionConfig } from './leader/retention.js';
 import { type SourceCollectionConfig, sourceCollectionConfig } from './leader/source-collection.js';
 import { type MetricsConfig, metricsConfig } from './metrics.js';
 import { type WebhookConfig, webhookConfig } from './notify/config.js';
+import { type RegistryConfig, registryConfig } from './registry/config.js';
 
 export interface WorkerConfig
   extends CommonConfig,

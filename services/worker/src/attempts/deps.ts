@@ -10,8 +10,8 @@ import type { SourceReader } from '@slipway/source';
 import type { Dispatcher } from 'undici';
 import type { Placement } from '../fleet/placement.js';
 import type { IsolationKey } from '../isolation/isolation-key.js';
-import type { RegistryConfig } from '../join/registry.js';
 import type { WorkerMetrics } from '../metrics.js';
+import type { RegistryConfig } from '../registry/config.js';
 import type { Interruptions } from './interruptions.js';
 
 export interface AttemptsConfig {

@@ -142,15 +142,15 @@ describe('a repository', () => {
 
   it('is reached over plain http where that is allowed, by whatever name', async () => {
     const { digest, size } = await pushImage(registry.host, 'plain/a', '1', 'amd64');
-    // A name of this machine that the library does not know.
+    // Another name of this machine.
     const named = registry.host.replace('127.0.0.1', '[::ffff:7f00:1]');
-    const repository = await openRepository(`${named}/plain/a:1`, config({ insecureRegistries: [named] }));
+    const repository = openRepository(`${named}/plain/a:1`, config({ insecureRegistries: [named] }));
     expect(await repository.manifest('1')).toMatchObject({ mediaType: manifestType, digest, size });
     const body = imageIndex([{ ...(await repository.manifest(digest)), platforms: ['linux/amd64'] }]);
     const pushed = await repository.push(body, { tag: 'all', mediaType: indexType });
     expect(await indexAt(registry.host, 'plain/a', 'all')).toMatchObject({ status: 200, digest: pushed });
     const elsewhere = registry.host.replace('127.0.0.1', '0.0.0.0');
-    const strict = await openRepository(`${elsewhere}/plain/a:1`, config());
+    const strict = openRepository(`${elsewhere}/plain/a:1`, config());
     await expect(strict.manifest('1')).rejects.toThrow();
   });
 
@@ -159,15 +159,15 @@ describe('a repository', () => {
     async (name) => {
       const { digest } = await pushImage(registry.host, 'plain/local', '1', 'amd64');
       const host = registry.host.replace('127.0.0.1', name);
-      const repository = await openRepository(`${host}/plain/local:1`, config());
+      const repository = openRepository(`${host}/plain/local:1`, config());
       expect(await repository.manifest('1')).toMatchObject({ digest });
     },
   );
 
   it('says what went wrong', async () => {
-    const repository = await openRepository(`${registry.host}/plain/none:1`, config());
+    const repository = openRepository(`${registry.host}/plain/none:1`, config());
     await expect(repository.manifest('1')).rejects.toMatchObject({ code: 'push_failed' });
-    const gone = await openRepository('127.0.0.1:1/plain/none:1', config());
+    const gone = openRepository('127.0.0.1:1/plain/none:1', config());
     await expect(gone.manifest('1')).rejects.toMatchObject({ code: 'registry_unreachable' });
   });
 
@@ -184,7 +184,7 @@ describe('a repository', () => {
     await new Promise<void>((resolve) => hostile.listen(0, '127.0.0.1', resolve));
     try {
       const host = `127.0.0.1:${(hostile.address() as AddressInfo).port}`;
-      const repository = await openRepository(`${host}/a/b:1`, config());
+      const repository = openRepository(`${host}/a/b:1`, config());
       await expect(repository.manifest(asked)).rejects.toMatchObject({ code: 'push_failed' });
     } finally {
       hostile.closeAllConnections();
@@ -215,10 +215,10 @@ describe('a repository', () => {
     try {
       const host = `127.0.0.1:${(door.address() as AddressInfo).port}`;
       const auths = { [`https://${host}/v1/`]: { auth: Buffer.from('user:pass:word').toString('base64') } };
-      const closed = await openRepository(`${host}/closed/a:1`, config());
+      const closed = openRepository(`${host}/closed/a:1`, config());
       await expect(closed.manifest('1')).rejects.toMatchObject({ code: 'push_unauthorized' });
       writeFileSync(join(folder.path, 'config.json'), JSON.stringify({ auths }));
-      const open = await openRepository(`${host}/closed/a:1`, config());
+      const open = openRepository(`${host}/closed/a:1`, config());
       expect(await open.manifest('1')).toMatchObject({ mediaType: manifestType });
     } finally {
       door.closeAllConnections();

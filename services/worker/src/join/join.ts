@@ -2,8 +2,9 @@ import type { JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import { type Base, type JobResult, parseImageReference } from '@slipway/shared/contracts';
 import { SlipwayError } from '@slipway/shared/errors';
 import { untilAborted } from '@slipway/shared/lifecycle';
+import type { RegistryConfig } from '../registry/config.js';
 import { imageIndex, indexType, type PartManifest } from './image-index.js';
-import { openRepository, type RegistryConfig } from './registry.js';
+import { openRepository } from './registry.js';
 
 export interface JoinDeps {
   readonly store: Pick<JobStore, 'get'>;
@@ -38,7 +39,7 @@ export async function joinParts(
     (part.usedBases ?? []).map(({ platform_digest: _platform, ...base }) => base),
   );
   if (!push) return { result: { image, duration_ms: took() }, bases };
-  const repository = await untilAborted(openRepository(image, registries), signal);
+  const repository = openRepository(image, registries);
   const parts: PartManifest[] = [];
   for (const { part, pool, platforms } of built) {
     // Builders that do not say the digest have pushed the tag just now.
@@ -51,8 +52,7 @@ export async function joinParts(
   let digest = '';
   // `image` is pushed last: once it exists, the job is done.
   for (const reference of [...tags, image]) {
-    const target =
-      reference === image ? repository : await untilAborted(openRepository(reference, registries), signal);
+    const target = reference === image ? repository : openRepository(reference, registries);
     digest = await untilAborted(target.push(index, { tag: tagOf(reference), mediaType: indexType }), signal);
     onLog([`pushed the index ${digest} as ${reference}`]);
   }

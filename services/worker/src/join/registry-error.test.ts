@@ -42,7 +42,7 @@ describe('a registry that refuses the index of the parts', () => {
     expect(refusals.length).toBeGreaterThan(10);
     for (const answer of refusals) {
       const image = `${answering.host}/${answering.repository(answer)}:1`;
-      const repository = await openRepository(image, config());
+      const repository = openRepository(image, config());
       const error = await repository.push(emptyIndex, index).catch((reason: unknown) => reason);
       const { code } = error as { code: Parameters<typeof errorRow>[0] };
       expect([answer.from, errorRow(code).retry]).toEqual([answer.from, errorRow(answer.code).retry]);
@@ -61,14 +61,14 @@ describe('a registry that refuses the index of the parts', () => {
     [503, 'push_failed'],
   ])('with %i: %s', async (status, code) => {
     const host = await listening(createServer((_req, res) => res.writeHead(status).end('<html></html>')));
-    const repository = await openRepository(`${host}/a/b:1`, config());
+    const repository = openRepository(`${host}/a/b:1`, config());
     await expect(repository.push(emptyIndex, index)).rejects.toMatchObject({ code });
   });
 
   it('with a web page in place of a manifest', async () => {
     const page = { 'content-type': 'text/html' };
     const host = await listening(createServer((_req, res) => res.writeHead(200, page).end('<html></html>')));
-    const repository = await openRepository(`${host}/a/b:1`, config());
+    const repository = openRepository(`${host}/a/b:1`, config());
     await expect(repository.manifest('1')).rejects.toMatchObject({ code: 'push_rejected' });
   });
 
@@ -77,7 +77,7 @@ describe('a registry that refuses the index of the parts', () => {
     const tls = { cert: await readFile(certFile), key: await readFile(keyFile) };
     const host = await listening(createTlsServer(tls, (_req, res) => res.end('{}')) as unknown as Server);
     // Under a name that the client does not take for plain http.
-    const repository = await openRepository(`${host.replace('127.0.0.1', '0.0.0.0')}/a/b:1`, config());
+    const repository = openRepository(`${host.replace('127.0.0.1', '0.0.0.0')}/a/b:1`, config());
     await expect(repository.manifest('1')).rejects.toMatchObject({ code: 'registry_untrusted' });
   });
 });

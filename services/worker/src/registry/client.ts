@@ -2,7 +2,7 @@ import { SlipwayError } from '@slipway/shared/errors';
 import { allowsPlainHttp, isLoopbackRegistry } from '@slipway/shared/registry-hosts';
 import type { RegistryCredentials } from '../join/credential-helper.js';
 import { credentialsFor } from '../join/credentials.js';
-import type { RegistryConfig } from '../join/registry.js';
+import type { RegistryConfig } from './config.js';
 import type { Place } from './place.js';
 import type { Reach } from './reach.js';
 import { type RegistryAnswer, sendRequest } from './request.js';
@@ -10,16 +10,19 @@ import { type Authorization, authorize } from './tokens.js';
 
 interface RegistryClientOptions {
   readonly registries: RegistryConfig;
-  readonly reach: Reach;
+  readonly reach: Pick<Reach, 'dispatcher'>;
 }
 
-interface ManifestRequest {
+type ManifestRequest = {
   readonly place: Place;
   /** A tag or a digest. */
   readonly name: string;
-  readonly method: 'HEAD' | 'GET';
   readonly signal: AbortSignal;
-}
+} & Action;
+
+type Action =
+  | { readonly method: 'HEAD' | 'GET' }
+  | { readonly method: 'PUT'; readonly body: string; readonly mediaType: string };
 
 /** A registry as one request meets it. */
 interface Session {
@@ -44,7 +47,7 @@ const redirects = new Set([301, 302, 303, 307, 308]);
 /** Limit of tokens that are kept. */
 const maxTokens = 500;
 
-/** Reads manifests (OCI distribution specification), with the credentials there are for each registry. */
+/** Reads and puts manifests (OCI distribution specification), with the credentials there are for each registry. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #tokens = new Map<string, Authorization>();
@@ -57,11 +60,11 @@ export class RegistryClient {
    * Returns the answer for a manifest, with any status but that of a redirect. A redirect to another host gets no credentials of the registry, and one from https to
    * plain http is refused. Throws errors of the table when there is no answer, or none that can be used.
    */
-  async manifest({ place, name, method, signal }: ManifestRequest): Promise<RegistryAnswer> {
+  async manifest({ place, name, signal, ...action }: ManifestRequest): Promise<RegistryAnswer> {
     const session = await this.#session(place, signal);
     let url = new URL(`${session.origin}/v2/${place.path}/manifests/${name}`);
     for (let hop = 0; hop <= maxRedirects; hop++) {
-      const answer = await this.#signedIn(url, method, session);
+      const answer = await this.#signedIn(url, action, session);
       if (!redirects.has(answer.status)) return answer;
       url = redirected(answer);
     }
@@ -79,7 +82,7 @@ export class RegistryClient {
   }
 
   /** Sends a request, and once more with an authorization if the registry asks for one. */
-  async #signedIn(url: URL, method: ManifestRequest['method'], session: Session): Promise<RegistryAnswer> {
+  async #signedIn(url: URL, action: Action, session: Session): Promise<RegistryAnswer> {
     const { reach } = this.#options;
     const { place, trusted, signal } = session;
     const isOwn = url.origin === session.origin;
@@ -87,15 +90,17 @@ export class RegistryClient {
     const dispatcherOf = (to: URL) => reach.dispatcher(to, trusted);
     const send = (authorization: string | undefined) =>
       sendRequest({
-        ...{ url, method, signal, dispatcher: dispatcherOf(url), maxBytes: maxManifestBytes },
-        headers: { accept: manifestTypes.join(', '), ...(authorization && { authorization }) },
+        ...{ url, method: action.method, signal, dispatcher: dispatcherOf(url), maxBytes: maxManifestBytes },
+        ...(action.method === 'PUT' && { body: action.body }),
+        headers: { ...headersOf(action), ...(authorization && { authorization }) },
       });
-    const key = `${url.origin} ${place.path} ${credentials ? credentials.username : ''}`;
+    const rights = action.method === 'PUT' ? 'pull,push' : 'pull';
+    const key = `${url.origin} ${place.path} ${rights} ${credentials?.username ?? ''}`;
     const kept = this.#kept(key);
     const first = await send(kept?.value);
     if (first.status !== 401) return first;
     this.#tokens.delete(key);
-    const scope = `repository:${place.path}:pull`;
+    const scope = `repository:${place.path}:${rights}`;
     const granted = await authorize({ refusal: first, credentials, scope, dispatcherOf, signal });
     if (!granted) return first;
     const second = await send(granted.value);
@@ -114,6 +119,9 @@ export class RegistryClient {
     this.#tokens.set(key, authorization);
   }
 }
+
+const headersOf = (action: Action): Readonly<Record<string, string>> =>
+  action.method === 'PUT' ? { 'content-type': action.mediaType } : { accept: manifestTypes.join(', ') };
 
 function redirected({ url, headers }: RegistryAnswer): URL {
   const location = headers.location ?? '';

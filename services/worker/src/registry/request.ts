@@ -6,7 +6,7 @@ import { registryError } from '../join/registry-error.js';
 
 export interface RegistryRequest {
   readonly url: URL;
-  readonly method: 'HEAD' | 'GET' | 'POST';
+  readonly method: 'HEAD' | 'GET' | 'POST' | 'PUT';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly dispatcher: Dispatcher;
@@ -44,7 +44,7 @@ export async function sendRequest(options: RegistryRequest): Promise<RegistryAns
   } catch (error) {
     if (signal.aborted && signal.reason instanceof Error && signal.reason.name === 'TimeoutError')
       throw new SlipwayError('registry_unreachable', `${url.host}: no answer in time`, { cause: error });
-    throw registryError({ host: url.host, action: 'read', error });
+    throw registryError({ host: url.host, action: method === 'PUT' ? 'push' : 'read', error });
   }
 }
 
