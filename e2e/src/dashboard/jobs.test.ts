@@ -44,6 +44,19 @@ describe('the pages', () => {
     await page.context().close();
   });
 
+  it('lead to the documentation of the API and back', async () => {
+    const { page, goTo } = await signedIn({ browser, ...stack });
+    await goTo('/jobs');
+    await page.getByRole('link', { name: 'API' }).click();
+    await page
+      .getByRole('heading', { name: /Slipway/ })
+      .first()
+      .waitFor();
+    await page.getByRole('link', { name: 'Dashboard' }).click();
+    await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Fleet' }).waitFor();
+    await page.context().close();
+  });
+
   it('are loaded again when the server has other files since an update', async () => {
     const { page, goTo } = await signedIn({ browser, ...stack });
     await goTo('/jobs');

@@ -43,6 +43,7 @@ export function Shell() {
         </nav>
         <div className={styles.tools}>
           <LiveStatus />
+          <a href="/docs">API</a>
           <ThemeSwitch />
           <span className={styles.who} title={me.token.scopes.join(', ')}>
             {me.tenant.name}

@@ -12,6 +12,7 @@ const page = `<!doctype html>
     <link rel="stylesheet" href="docs/swagger-ui.css">
   </head>
   <body>
+    <nav aria-label="Pages"><a href="./">Dashboard</a></nav>
     <div id="swagger-ui"></div>
     <script src="docs/swagger-ui-bundle.js"></script>
     <script src="docs/start.js"></script>
