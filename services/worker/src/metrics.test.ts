@@ -10,6 +10,7 @@ import {
 } from '@slipway/shared/metrics';
 import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/testing';
 import { expect, it } from 'vitest';
+import { createWatchMetrics } from './base-images/metrics.js';
 import { createMetrics, measureFleet, measureLeader, measureOverload, measureRenewal } from './metrics.js';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -22,6 +23,7 @@ const create = (maxFunctions = 0) => {
   measureFleet({ registry, placement: { inFlight: () => new Map() } });
   measureLeader({ registry, leader: { leading: true } });
   measureOverload({ registry, eventLoop: { overloadSeconds: 0 } });
+  createWatchMetrics(registry);
   measureRenewal({ registry, renewal: { ageSeconds: 0, lateRounds: 0 } });
   new RedisClock({ redis: { time: async () => [0, 0] }, registry, logger });
   new CountedFaults({ registry, logger });

@@ -16,6 +16,7 @@ import { documentedMetrics, registeredMetrics } from '@slipway/shared/metrics/te
 import { connectRedis, redisKeys } from '@slipway/shared/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { RegistryEvents } from '../registry-events/endpoint.js';
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 import { measureBlobStore } from './blob-store-metrics.js';
 import { measureFleet } from './fleet-metrics.js';
@@ -149,6 +150,7 @@ it('docs/metrics.md lists the metrics of an API', () => {
   measureFleet({ registry, read: async () => snapshot, now: () => 0 });
   measureBlobStore({ registry, capacity: async () => ({ freeBytes: 1, totalBytes: 2 }) });
   measureRequests(registry);
+  new RegistryEvents({ registry, config: { registryEventsTokens: [] }, watch: { mark: async () => 0 } });
   new RedisMetrics({ registry });
   measureWrites({ registry, guard: { writable: true } });
   measureProcess({ registry });

@@ -44,6 +44,7 @@ export function createBaseWatcher(options: CreateWatcherOptions): BaseWatcher | 
   const { cell, config, registry, logger, cleanups } = options;
   const { redis, keys, now, faults } = cell;
   const intervalMs = config.baseImageCheckSeconds * 1_000;
+  const metrics = createWatchMetrics(registry);
   if (intervalMs === 0) return undefined;
   const reach = new Reach({ allow: config.egressAllow });
   cleanups.defer('connections to registries', () => reach.close());
@@ -52,7 +53,6 @@ export function createBaseWatcher(options: CreateWatcherOptions): BaseWatcher | 
     survey: () => surveyBases({ redis, keys, faults, tenants }),
     watch: new BaseWatch({ redis, keys, pauseMs: Math.min(10_000, intervalMs) }),
     client: new RegistryClient({ registries: config.registries, reach }),
-    metrics: createWatchMetrics(registry),
-    ...{ intervalMs, now, logger },
+    ...{ metrics, intervalMs, now, logger },
   });
 }
