@@ -363,10 +363,144 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Build functions again, as one batch
-         * @description Selects functions, and repeats the last spec of each, with the changes of the request. Accepts all planned jobs or none.
+         * Build functions again, as one batch or in waves
+         * @description Selects functions, and repeats the last spec of each, with the changes of the request. Accepts all planned jobs or none. With `waves` the rebuild is a campaign.
          */
         post: operations["submitRebuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Campaigns, newest first */
+        get: operations["listCampaigns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A campaign, with its waves and comparison */
+        get: operations["getCampaign"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}/functions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The functions of a campaign, in its order
+         * @description `state=changed` lists the functions whose new image differs.
+         */
+        get: operations["listCampaignFunctions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a campaign
+         * @description No waiting job begins, and no further wave. Running jobs go on.
+         */
+        post: operations["pauseCampaign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a paused campaign
+         * @description Also resumes a campaign that too many failures have paused. Its current wave may then have as many new failures.
+         */
+        post: operations["resumeCampaign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a campaign
+         * @description Cancels the waiting jobs of all waves, and stops the running jobs at their builders.
+         */
+        post: operations["cancelCampaign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Build the failed functions of an ended campaign again, as a new campaign
+         * @description Takes the functions that failed or were canceled, with the waves and limits of the campaign. A function that a newer job has built is left out.
+         */
+        post: operations["retryCampaign"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1312,8 +1446,19 @@ export interface components {
             pull?: boolean;
             /** @description Labels of the batch, also merged over the labels of each function. Empty by default */
             labels?: components["schemas"]["Labels"];
-            /** @description Receives the end of the batch */
+            /** @description Receives the end of the batch; with `waves`, the end of each wave and of each job */
             callback?: components["schemas"]["Callback"];
+            /** @description Makes the rebuild a campaign: a wave begins when all jobs of the wave before have ended */
+            waves?: components["schemas"]["Waves"];
+            /** @description With `waves`: the campaign pauses when more jobs of one wave have failed; default: 0, so the first failure pauses it */
+            max_failures?: number;
+            /**
+             * Format: date-time
+             * @description With `waves`: the time when the campaign should have ended. Slipway compares its prediction with it (`late`)
+             */
+            finish_by?: string;
+            /** @description With `waves` and `callback`: of the jobs, the callback receives only successes with another digest than the last success of the function */
+            only_changed?: boolean;
             /**
              * @description The newest version of the template, or the version of the last build
              * @default current
@@ -1343,6 +1488,20 @@ export interface components {
             template?: string;
             /** @description A stage begins, copies or mounts from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling */
             base_image?: string;
+            /**
+             * @description Its last success used another digest of a base image than the newest known one; with `base_image`: of that image
+             * @enum {boolean}
+             */
+            behind?: true;
+        };
+        Waves: {
+            /** @description The number of functions of the first wave; default: as many as in the other waves */
+            canary?: number;
+            /**
+             * @description The size of each later wave: a number of functions, or a share of all functions of the campaign
+             * @default 100%
+             */
+            size?: number | string;
         };
         WebhookRequest: {
             /** Format: uri */
@@ -2241,20 +2400,130 @@ export interface components {
             functions: components["schemas"]["PlannedFunction"][];
             /** @description Selected functions that cannot be rebuilt */
             left_out: components["schemas"]["LeftOutFunction"][];
-            /** @description The batch that builds them; absent in a dry run */
+            /** @description The batch that builds them; absent in a dry run and with `waves` */
             batch?: components["schemas"]["Batch"];
+            /** @description With `waves`: the campaign that builds them; absent in a dry run */
+            campaign?: components["schemas"]["Campaign"];
         };
         PlannedFunction: {
             function: string;
             image: string;
             /** @description The parts of the selector that the function matches, in words */
             reasons: string[];
+            /** @description With `waves`: the number of its wave */
+            wave?: number;
         };
         LeftOutFunction: {
             function: string;
             /** @enum {string} */
             code: "not_found" | "source_not_found" | "template_not_found" | "dockerfile_invalid" | "ignore_file_invalid";
             reason: string;
+        };
+        Campaign: {
+            id: string;
+            /**
+             * @description `stopping`: it was canceled, and its jobs are being canceled
+             * @enum {string}
+             */
+            state: "running" | "paused" | "stopping" | "finished";
+            /**
+             * @description Why it is paused. `max_failures`: too many jobs of the current wave have failed
+             * @enum {string}
+             */
+            paused_by?: "request" | "max_failures";
+            /** @description Whether it was canceled */
+            canceled: boolean;
+            /** @description The number of functions */
+            total: number;
+            /** @description The number of the current wave, or of the last one */
+            wave: number;
+            waves: components["schemas"]["Wave"][];
+            /** @description The functions of the waves that have ended */
+            comparison: components["schemas"]["CampaignComparison"];
+            /** @description With `base_image` or `behind`: the base images whose functions it builds */
+            base_images: string[];
+            max_failures: number;
+            /** @description The limit of jobs that run at once */
+            max_running?: number;
+            only_changed: boolean;
+            labels: {
+                [key: string]: string;
+            };
+            callback?: components["schemas"]["CallbackUrl"];
+            /** @description The campaign whose functions this campaign repeats */
+            retry_of?: string;
+            /** Format: date-time */
+            finish_by?: string;
+            /**
+             * Format: date-time
+             * @description The end at the measured rate, without the time that it was paused. Absent before the first job has ended, and after the end
+             */
+            predicted_end?: string;
+            /** @description With `finish_by`: whether the end, or its prediction, is later than `finish_by` */
+            late?: boolean;
+            /** @description Jobs ended per minute while it was not paused */
+            jobs_per_minute?: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at?: string;
+        };
+        Wave: {
+            number: number;
+            total: number;
+            /** @enum {string} */
+            state: "waiting" | "running" | "finished";
+            /** @description The batch of its jobs */
+            batch: string;
+            /** @description Absent when the record of the batch was removed because of its age */
+            counts?: components["schemas"]["WaveCounts"];
+        };
+        WaveCounts: {
+            queued: number;
+            running: number;
+            succeeded: number;
+            failed: number;
+            canceled: number;
+        };
+        CampaignComparison: {
+            /** @description Built, and the digest differs. Includes functions without a success before */
+            changed: number;
+            /** @description Built, and the digest is the same */
+            unchanged: number;
+            /** @description Built, but one of the two digests is unknown */
+            unknown: number;
+            failed: number;
+            /** @description Canceled, or superseded by a newer job */
+            canceled: number;
+        };
+        CampaignPage: {
+            campaigns: components["schemas"]["Campaign"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        CampaignFunctionPage: {
+            functions: components["schemas"]["CampaignFunction"][];
+            /** @description Absent on the last page */
+            next_cursor?: string;
+        };
+        CampaignFunction: {
+            function: string;
+            wave: number;
+            job: string;
+            image: string;
+            /** @description Why the campaign builds it */
+            reasons: string[];
+            /**
+             * @description `waiting` or `running`, or how the new image compares with the one before
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "changed" | "unchanged" | "unknown" | "failed" | "canceled";
+            /** @description The digest of the new image */
+            digest?: string;
+            /** @description The digest of the last success before the campaign */
+            digest_before?: string;
+            /** @description Why the job failed or was canceled */
+            code?: string;
         };
         LogLine: {
             attempt: number;
@@ -2990,7 +3259,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
+        /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
         BadRequest: {
             headers: {
                 [name: string]: unknown;
@@ -3300,6 +3569,8 @@ export interface components {
         FunctionsName: string;
         /** @example node22 */
         TemplatesName: string;
+        /** @example campaign_01kd4a7b8c9d0e1f2g3h4j5k6m */
+        CampaignsId: string;
         /** @example wh_01kd2m8n4p6q9r1s3t5v7w0x2y */
         WebhooksId: string;
         WebhooksState: "pending" | "delivered" | "failed" | "canceled";
@@ -3399,6 +3670,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
+            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
@@ -3530,7 +3802,6 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3575,7 +3846,6 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
@@ -3757,6 +4027,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
+            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
@@ -3915,7 +4186,6 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3964,6 +4234,7 @@ export interface operations {
                     "application/json": components["schemas"]["Batch"];
                 };
             };
+            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
@@ -4426,7 +4697,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description The batch, with its URL to poll */
+                    /** @description URL of the batch or campaign to poll */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -4434,17 +4705,306 @@ export interface operations {
                     "application/json": components["schemas"]["RebuildPlan"];
                 };
             };
+            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
             403: components["responses"]["Forbidden"];
             /** @description `body_too_slow`: The body came too slowly. `headers_too_slow`: The headers of the request did not come in time */
             408: components["responses"]["RequestTimeout"];
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `campaign_running`: Another campaign builds the functions of the base image. `campaign_limit`: The tenant runs as many campaigns as it may */
             409: components["responses"]["Conflict"];
             /** @description `body_too_large`: The body is larger than allowed. `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch plus the defaults are too large */
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `request_invalid`: The request does not fit its schema. `json_too_complex`: The JSON has more levels, items or values than this route reads. `idempotency_key_reused`: The Idempotency-Key was used for another request before. `image_invalid`: The image reference is not valid. `nothing_selected`: No function matches the selector. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests to this address are not allowed. `callback_secret_missing`: The callback has no secret */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full */
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `batch_closed`: Submitting the batch took too long, so Slipway dropped it. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    listCampaigns: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignPage"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    getCampaign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example campaign_01kd4a7b8c9d0e1f2g3h4j5k6m */
+                id: components["parameters"]["CampaignsId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The campaign */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    listCampaignFunctions: {
+        parameters: {
+            query?: {
+                /** @description `waiting` or `running`, or how the new image compares with the one before */
+                state?: "waiting" | "running" | "changed" | "unchanged" | "unknown" | "failed" | "canceled";
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @example campaign_01kd4a7b8c9d0e1f2g3h4j5k6m */
+                id: components["parameters"]["CampaignsId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignFunctionPage"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    pauseCampaign: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @example campaign_01kd4a7b8c9d0e1f2g3h4j5k6m */
+                id: components["parameters"]["CampaignsId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Paused */
+            202: {
+                headers: {
+                    /** @description URL to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `campaign_not_pausable`: The campaign has ended or was canceled */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    resumeCampaign: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @example campaign_01kd4a7b8c9d0e1f2g3h4j5k6m */
+                id: components["parameters"]["CampaignsId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Resumed */
+            202: {
+                headers: {
+                    /** @description URL to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `campaign_not_resumable`: The campaign is not paused */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    cancelCampaign: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @example campaign_01kd4a7b8c9d0e1f2g3h4j5k6m */
+                id: components["parameters"]["CampaignsId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cancel requested */
+            202: {
+                headers: {
+                    /** @description URL to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `campaign_not_cancelable`: The campaign has already ended */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before */
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            /** @description `draining`: The process is shutting down. `redis_not_replicated`: Too few replicas of Redis have the change. `redis_unavailable`: Redis does not answer. `redis_readonly`: Redis is a read-only replica. `redis_unauthorized`: Redis refuses the user, its password or a command. `redis_cluster_node`: REDIS_URL names a node of a Redis Cluster. `redis_evicts`: Redis may drop queued jobs when its memory is full */
+            503: components["responses"]["ServiceUnavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    retryCampaign: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The request runs once per key in 24 hours: a repeat gets the stored answer, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /** @example campaign_01kd4a7b8c9d0e1f2g3h4j5k6m */
+                id: components["parameters"]["CampaignsId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new campaign */
+            202: {
+                headers: {
+                    /** @description URL to poll */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `forbidden`: The token does not allow this. `image_not_allowed`: The tenant may not push to this image. `priority_not_allowed`: The tenant may not submit jobs of this priority. `build_argument_not_allowed`: The tenant may not give this build argument. `build_secret_not_allowed`: The tenant may not give a build secret of this name */
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `idempotency_key_in_progress`: A request with this Idempotency-Key is still in progress. `secret_unreadable`: Encrypted with a payload secret that was removed. `campaign_not_retryable`: The campaign has no functions to repeat now. `campaign_running`: Another campaign builds the functions of the base image. `campaign_limit`: The tenant runs as many campaigns as it may */
+            409: components["responses"]["Conflict"];
+            /** @description `stored_quota_exceeded`: The tenant has no room left for records. `batch_too_large`: The items of the batch plus the defaults are too large */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `request_invalid`: The request does not fit its schema. `idempotency_key_reused`: The Idempotency-Key was used for another request before. `batch_invalid`: Items of the batch do not fit their schema, so none was accepted. `source_not_found`: No source has this digest. `egress_denied`: Requests to this address are not allowed. `callback_secret_missing`: The callback has no secret */
             422: components["responses"]["UnprocessableEntity"];
             /** @description `too_many_failures`: Too many requests with invalid tokens came from this address. `rate_limited`: The request rate limit of the tenant is exceeded. `queue_full`: The queue is full. `tenant_queue_full`: The tenant queue is full */
             429: components["responses"]["TooManyRequests"];
@@ -4594,6 +5154,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
+            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -4753,6 +5314,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
+            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -4799,7 +5361,6 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -4885,6 +5446,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookRecovered"];
                 };
             };
+            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -5003,7 +5565,6 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -5075,7 +5636,6 @@ export interface operations {
                     "application/json": components["schemas"]["Builder"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -5117,7 +5677,6 @@ export interface operations {
                     "application/json": components["schemas"]["Builder"];
                 };
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -5183,7 +5742,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -5225,6 +5783,7 @@ export interface operations {
                     "application/json": components["schemas"]["QueueReleased"];
                 };
             };
+            /** @description `json_invalid`: The body is not valid JSON. `body_incomplete`: The body ended before it was complete. `idempotency_key_invalid`: The Idempotency-Key is not valid */
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];

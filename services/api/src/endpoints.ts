@@ -2,6 +2,7 @@ import type { Cell } from '@slipway/control-plane/cell';
 import { auditEndpoint } from './audit/endpoints.js';
 import type { AuditLog } from './audit/log.js';
 import { batchEndpoints } from './batches/endpoints.js';
+import { campaignEndpoints } from './campaigns/endpoints.js';
 import { eventsEndpoint } from './events/endpoints.js';
 import type { Fleet } from './fleet/create-fleet.js';
 import { fleetEndpoints } from './fleet/endpoints.js';
@@ -64,6 +65,7 @@ export function apiEndpoints(deps: EndpointDeps): Endpoint[] {
     baseImageEndpoint(stored),
     ...templateEndpoints(submit),
     rebuildEndpoint(submit),
+    ...campaignEndpoints(submit),
     ...logEndpoints(submit),
     eventsEndpoint(submit),
     ...webhookEndpoints({ ...cell, ...jobs, ...webhooks }),

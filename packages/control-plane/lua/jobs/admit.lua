@@ -3,7 +3,7 @@
 --- @include "jobs/include/held"
 --- @include "jobs/include/home"
 -- Decides whether a worker may work on a job. Ends the job when a newer job has pushed to its image or one of its tags (`superseded`), when it has waited too long
--- (`expired`), when its batch was stopped, or when a cancel was requested. Parks it when its tenant has no room or its registry does not answer. A record of a newer
+-- (`expired`), when its batch was stopped, or when a cancel was requested. Parks it when its campaign is paused, its tenant has no room or its registry does not answer. A record of a newer
 -- schema waits for a worker that reads it.
 -- Arguments: id, ms that a job may wait, the oldest mark of time at which jobs are not held.
 -- Outcome: {'ok', record, the replica that last built its function or nil, the values that the record lists}, {'wait'} while jobs are held or another job pushes to one of its
@@ -36,5 +36,5 @@ if state == 'queued' then
   if parked_for(job) then return reply({ 'missing' }) end
 end
 if busy then return reply({ 'wait' }) end
-if state == 'queued' and (wait_for_registry(job, false) or wait_for_tenant(job)) then return reply({ 'missing' }) end
+if state == 'queued' and (wait_for_campaign(job) or wait_for_registry(job, false) or wait_for_tenant(job)) then return reply({ 'missing' }) end
 return reply({ 'ok', redis.call('HGETALL', job.key), home_of(get(job, 'expected')), job_values(job) })

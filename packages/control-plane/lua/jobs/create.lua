@@ -32,9 +32,10 @@ end
 -- An open batch has reserved bytes for all its jobs.
 local reserved = 0
 if args.batch then
-  local f = redis.call('HMGET', keys.batch(args.batch), 'tenant', 'committed', 'stopped', 'reserved')
+  local f = redis.call('HMGET', keys.batch(args.batch), 'tenant', 'committed', 'stopped', 'reserved', 'campaign')
   if not f[1] or f[2] or f[3] then return reply({ 'closed' }) end
   reserved = tonumber(f[4] or '0')
+  for _, a in ipairs(jobs) do a.in_campaign = f[5] end
 end
 local needed, digests, given, new_values = 0, {}, {}, {}
 for _, a in ipairs(jobs) do

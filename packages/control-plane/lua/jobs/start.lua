@@ -52,7 +52,7 @@ if busy or (lost > 0 and not args.takes_suspects) then
   if state == 'running' then back_to_queue(job, state, 0) end
   return reply({ 'wait' })
 end
-if state == 'queued' and (wait_for_tenant(job) or wait_for_registry(job, true)) then return reply({ 'missing' }) end
+if state == 'queued' and (wait_for_campaign(job) or wait_for_tenant(job) or wait_for_registry(job, true)) then return reply({ 'missing' }) end
 for _, lock in ipairs(running_keys(references_of(job))) do redis.call('SET', lock, args.id) end
 local number = redis.call('HINCRBY', job.key, 'attempt', 1)
 job.places = nil

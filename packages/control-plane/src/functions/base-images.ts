@@ -1,3 +1,4 @@
+import type { Base } from '@slipway/shared/contracts';
 import { type BaseUse, type ReadBasesOptions, readBaseUses } from './base-uses.js';
 import { type BaseState, isCurrent, readBaseStates } from './base-watch.js';
 
@@ -38,6 +39,32 @@ export async function readBaseImages(options: ReadBasesOptions): Promise<BaseIma
   return references.map((reference, at) =>
     imageOf(reference, uses.get(reference) as BaseUse, builtDigest(seen[reference]), states[at] ?? {}),
   );
+}
+
+/** The newest image of a reference. */
+export interface CurrentBase {
+  readonly digest: string;
+  /** Returns whether a build used another image. */
+  isBehind(base: Base): boolean;
+}
+
+/** Returns the newest images of a tenant's base images, by canonical reference. */
+export async function readCurrentBases(options: ReadBasesOptions): Promise<ReadonlyMap<string, CurrentBase>> {
+  const { redis, keys, tenant } = options;
+  const seen = await redis.hgetall(keys.basesSeen(tenant));
+  const references = [...(await readBaseUses(options)).keys()];
+  const states = await readBaseStates(options, references);
+  const known = new Map<string, CurrentBase>();
+  for (const [at, reference] of references.entries()) {
+    const { current, newest } = newestOf(builtDigest(seen[reference]), states[at] ?? {});
+    if (!newest) continue;
+    known.set(reference, {
+      digest: newest.digest,
+      isBehind: ({ digest, platform_digest: platformDigest }) =>
+        digest !== undefined && !isCurrent(current, { digest, platformDigest }),
+    });
+  }
+  return known;
 }
 
 function builtDigest(text: string | undefined): BuiltDigest | undefined {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { controlPlaneLua } from '../lua/index.js';
 import { type Fields, noRecordFaults, type RecordFaults, readRecord, readRecords } from '../records/index.js';
 import { readStored, storedQuotaExceeded, storedSpec, valueBytes } from '../stored/index.js';
-import { type BaseImageUse, readBaseImages } from './base-images.js';
+import { type BaseImageUse, type CurrentBase, readBaseImages, readCurrentBases } from './base-images.js';
 import { type FunctionRecord, parseFunction } from './function-record.js';
 import { type FunctionHistory, readHistory } from './history.js';
 
@@ -103,6 +103,11 @@ export class FunctionStore {
   /** Returns the base images of a tenant's functions, by reference. */
   baseImages(tenant: string): Promise<BaseImageUse[]> {
     return readBaseImages({ ...this.#on, tenant, faults: this.#faults });
+  }
+
+  /** Returns the newest images of a tenant's base images, by canonical reference. */
+  currentBases(tenant: string): Promise<ReadonlyMap<string, CurrentBase>> {
+    return readCurrentBases({ ...this.#on, tenant, faults: this.#faults });
   }
 
   /** Returns a tenant's functions by name, in chunks. Each chunk has its last name, also when it has no records. */

@@ -1,4 +1,4 @@
-export { type BaseImageUse, functionsBehind } from './base-images.js';
+export { type BaseImageUse, type CurrentBase, functionsBehind } from './base-images.js';
 export { type BaseUse, readBaseUses } from './base-uses.js';
 export {
   type BaseCheckError,

@@ -23,6 +23,8 @@ interface OpenBatch {
   readonly sealedCallbackSecret?: string | undefined;
   /** The batch that this one repeats. */
   readonly retryOf?: string | undefined;
+  /** The campaign that it is a wave of. */
+  readonly campaign?: string | undefined;
   /** Bytes to reserve for the records of its jobs. */
   readonly bytes?: number;
   /** Limit of the tenant's bytes in Redis. Default: no limit. */
@@ -63,7 +65,12 @@ export class BatchStore {
     const [outcome, used] = await this.#transition(transitions.openBatch, {
       ...{ id, tenant: tenant.name, total, on_failure, max_running, labels: JSON.stringify(labels) },
       callback: callback && JSON.stringify({ url: callback.url }),
-      ...{ secret: rest.sealedCallbackSecret, retry_of: rest.retryOf, trace: this.#tracing.current() },
+      ...{
+        secret: rest.sealedCallbackSecret,
+        retry_of: rest.retryOf,
+        campaign: rest.campaign,
+        trace: this.#tracing.current(),
+      },
       ...{ bytes, limit: maxStoredBytes },
     });
     if (outcome === 'full') throw storedQuotaExceeded({ tenant: tenant.name, used, bytes, maxStoredBytes });

@@ -13,3 +13,4 @@ export { bytesOfAll, type PlannedRecord, type PlanOptions, plannedRecord } from 
 export { type JobRecord, toJob } from './record.js';
 export { listRegistries, type RegistryState, registryOfImage } from './registries.js';
 export type { AdmitReply, AttachReply, StartReply } from './replies.js';
+export { createTransition, type TransitionOptions } from './transition.js';

@@ -71,5 +71,7 @@ export function bytesOfAll(planned: Iterable<Pick<PlannedRecord, 'bytes' | 'stor
 }
 
 function withoutCallbackSecret(spec: JobSpec): JobSpec {
-  return spec.callback ? { ...spec, callback: { url: spec.callback.url } } : spec;
+  if (!spec.callback) return spec;
+  const { secret: _secret, ...callback } = spec.callback;
+  return { ...spec, callback };
 }

@@ -113,6 +113,7 @@ export const transitions = {
     callback: z.string().optional(),
     secret: z.string().optional(),
     retry_of: z.string().optional(),
+    campaign: z.string().optional(),
     trace: z.string().optional(),
     bytes: z.int(),
     limit: z.int().optional(),

@@ -16,6 +16,7 @@ export const controlPlaneLua: LuaFolder = {
     band_priorities: bandPriorities,
     bases_seen: basesSeen,
     batch_schema: schemaVersions.batch,
+    campaign_schema: schemaVersions.campaign,
     function_schema: schemaVersions.function,
     job_schema: schemaVersions.job,
     learned_names: learnedNames,

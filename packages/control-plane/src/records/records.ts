@@ -10,6 +10,7 @@ import type { Fields } from './fields.js';
 export const schemaVersions = {
   job: 2,
   batch: 1,
+  campaign: 1,
   function: 2,
   template: 1,
   webhook: 1,

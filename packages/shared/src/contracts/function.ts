@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { baseSchema } from './base-image.js';
 import { batchSchema, onFailureSchema } from './batch.js';
+import { campaignOptions, campaignSchema } from './campaign.js';
 import { jobIdSchema, jobResultSchema, jobStateSchema } from './job.js';
 import {
   buildArgsSchema,
@@ -88,6 +89,12 @@ export const functionSelectorSchema = z
       .describe(
         'A stage begins, copies or mounts from it: `node`, `node:22-alpine` or a whole reference; Docker Hub names in any spelling',
       ),
+    behind: z
+      .literal(true)
+      .optional()
+      .describe(
+        'Its last success used another digest of a base image than the newest known one; with `base_image`: of that image',
+      ),
   })
   .refine((selector) => Object.keys(selector).length > 0, 'must name at least one thing to select by')
   .meta({ id: 'FunctionSelector', minProperties: 1 });
@@ -122,7 +129,10 @@ export const rebuildRequestSchema = z
     labels: labelsSchema
       .default({})
       .describe('Labels of the batch, also merged over the labels of each function'),
-    callback: callbackSchema.optional().describe('Receives the end of the batch'),
+    callback: callbackSchema
+      .optional()
+      .describe('Receives the end of the batch; with `waves`, the end of each wave and of each job'),
+    ...campaignOptions,
     template: z
       .enum(['current', 'same'])
       .default('current')
@@ -150,6 +160,7 @@ export const rebuildPlanSchema = z
           reasons: z
             .array(z.string())
             .describe('The parts of the selector that the function matches, in words'),
+          wave: z.int().min(1).optional().describe('With `waves`: the number of its wave'),
         })
         .meta({ id: 'PlannedFunction' }),
     ),
@@ -170,7 +181,12 @@ export const rebuildPlanSchema = z
           .meta({ id: 'LeftOutFunction' }),
       )
       .describe('Selected functions that cannot be rebuilt'),
-    batch: batchSchema.optional().describe('The batch that builds them; absent in a dry run'),
+    batch: batchSchema
+      .optional()
+      .describe('The batch that builds them; absent in a dry run and with `waves`'),
+    campaign: campaignSchema
+      .optional()
+      .describe('With `waves`: the campaign that builds them; absent in a dry run'),
   })
   .meta({ id: 'RebuildPlan' });
 export type RebuildPlan = z.infer<typeof rebuildPlanSchema>;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 const kinds = {
   job: { rest: '[0-9a-z]{26}', words: '26 letters and digits' },
   batch: { rest: '[0-9a-z]{26}', words: '26 letters and digits' },
+  campaign: { rest: '[0-9a-z]{26}', words: '26 letters and digits' },
   wh: { rest: '[0-9a-z]{26}', words: '26 letters and digits' },
   tok: { rest: '[0-9a-z]{26}', words: '26 letters and digits' },
   pay: { rest: '[0-9a-z]{26}', words: '26 letters and digits' },

@@ -32,6 +32,19 @@ export {
   withoutWorkerArguments,
 } from './build-arguments.js';
 export {
+  type Campaign,
+  type CampaignFunction,
+  type Comparison,
+  type ComparisonOutcome,
+  campaignFunctionSchema,
+  campaignIdSchema,
+  campaignSchema,
+  comparisonOutcomes,
+  maxCampaignFunctions,
+  maxWaves,
+  type Waves,
+} from './campaign.js';
+export {
   type EngineName,
   engineFacts,
   engineNames,

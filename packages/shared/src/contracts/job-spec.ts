@@ -316,6 +316,16 @@ export const jobSpecSchema = z
       .optional()
       .describe('The version of the template that the source is merged into, and the folder'),
     secrets: secretsViewSchema.extend({ sealed: z.string() }).optional(),
+    callback: callbackSchema
+      .extend({
+        unless_digest: z
+          .string()
+          .optional()
+          .describe(
+            'Of a campaign with `only_changed`: the callback receives only a success with another digest; empty when no digest is known',
+          ),
+      })
+      .optional(),
   })
   .meta({ id: 'JobSpec' });
 

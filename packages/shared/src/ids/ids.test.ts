@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   batchIdSchema,
+  campaignIdSchema,
   deliveryIdSchema,
   endpointIdSchema,
   jobIdSchema,
@@ -11,7 +12,13 @@ import { makeIdsBy, newId, timeOfId } from './index.js';
 
 afterEach(() => makeIdsBy({ now: Date.now }));
 
-const schemas = { job: jobIdSchema, batch: batchIdSchema, wh: endpointIdSchema, tok: tokenIdSchema } as const;
+const schemas = {
+  job: jobIdSchema,
+  batch: batchIdSchema,
+  campaign: campaignIdSchema,
+  wh: endpointIdSchema,
+  tok: tokenIdSchema,
+} as const;
 const kinds = Object.keys(schemas) as (keyof typeof schemas)[];
 const aCell = fc.stringMatching(/^[a-z][0-9a-z]{0,15}$/);
 

@@ -26,7 +26,7 @@ export function makeIdsBy(clock: { now(): number }, cell?: string): void {
 }
 
 /** Returns a new id: the prefix and a ULID in lower case, so that ids sort by creation time. */
-export function newId(prefix: 'job' | 'batch' | 'wh' | 'tok' | 'pay'): string {
+export function newId(prefix: 'job' | 'batch' | 'campaign' | 'wh' | 'tok' | 'pay'): string {
   return `${prefix}_${next(now()).toLowerCase()}${end}`;
 }
 

@@ -167,6 +167,18 @@ const patterns = {
   batchEvents: 'batch:events:<id>',
   /** Sorted set of a batch's jobs that are not in the queue yet; score = place in the queue. */
   batchParked: 'batch:parked:<id>',
+  /** Hash: a campaign; see campaigns/include/campaign.lua. */
+  campaign: 'campaign:<id>',
+  /** Hash: the functions of a campaign by their place, as JSON. */
+  campaignFunctions: 'campaign:functions:<id>',
+  /** Hash: the results of functions of a campaign by their place, as JSON. */
+  campaignResults: 'campaign:results:<id>',
+  /** Sorted set of campaigns that have not ended; score = start, in ms. */
+  openCampaigns: 'campaigns:open',
+  /** Sorted set of a tenant's campaigns that have not ended. */
+  openCampaignsOf: 'campaigns:open:<tenant>',
+  /** Hash: base image → the campaign that builds its functions now. */
+  campaignBases: 'campaigns:bases:<tenant>',
   /** Hash: the last spec and the last success of a function. */
   functionRecord: 'function:<tenant>/<name>',
   /** Sorted set of a tenant's functions by name. */

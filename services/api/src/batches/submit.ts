@@ -41,27 +41,37 @@ const maxSpecBytes = 160 * 1024 * 1024;
 const maxKeptBytes = 4 * 1024 * 1024;
 
 interface PlannedJobs {
-  /** Total bytes of the records. */
-  readonly bytes: number;
+  /** Bytes of the records of each batch. */
+  readonly bytes: readonly number[];
   readonly specBytes: number;
   /** Plans of the first jobs. */
   readonly plans: readonly PlannedRecord[];
 }
 
-/** Returns the plans of the jobs. Throws `batch_too_large`. */
-function planJobs(specs: readonly JobSpec[], creation: (at: number) => PlanOptions): PlannedJobs {
+/** Returns the plans of the jobs of batches of these sizes. Throws `batch_too_large`. */
+function planJobs(
+  specs: readonly JobSpec[],
+  sizes: readonly number[],
+  creation: (at: number) => PlanOptions,
+): PlannedJobs {
   let specBytes = 0;
+  let next = 0;
   const plans: PlannedRecord[] = [];
-  const planned = specs.map((spec, at) => {
-    const plan = plannedRecord(spec, creation(at));
-    const { bytes, stored, text } = plan;
-    specBytes += text.length;
-    for (const value of stored.values.values()) specBytes += value.length;
-    if (specBytes > maxSpecBytes) throw batchTooLarge(maxSpecBytes);
-    if (specBytes <= maxKeptBytes) plans.push(plan);
-    return { bytes, stored };
+  const bytes = sizes.map((size) => {
+    const first = next;
+    next += size;
+    const planned = specs.slice(first, next).map((spec, offset) => {
+      const plan = plannedRecord(spec, creation(first + offset));
+      const { bytes: own, stored, text } = plan;
+      specBytes += text.length;
+      for (const value of stored.values.values()) specBytes += value.length;
+      if (specBytes > maxSpecBytes) throw batchTooLarge(maxSpecBytes);
+      if (specBytes <= maxKeptBytes) plans.push(plan);
+      return { bytes: own, stored };
+    });
+    return bytesOfAll(planned);
   });
-  return { bytes: bytesOfAll(planned), specBytes, plans };
+  return { bytes, specBytes, plans };
 }
 
 /** Limit of spec bytes written in one step of Redis. */
@@ -95,53 +105,76 @@ export async function earlierBatch(
  * Throws `batch_too_large`, `stored_quota_exceeded`, `batch_invalid` when the tenant may not build a job or no pool can, and
  * `queue_full` or `tenant_queue_full` when the queue has no room for all jobs.
  */
-export async function submitBatch(
-  { specs, basesOf = () => undefined, options, tenant, retryOf, ids = newIds() }: BatchSubmission,
+export async function submitBatch(submission: BatchSubmission, deps: SubmitBatchDeps): Promise<BatchRecord> {
+  const { batches } = deps;
+  const { ids = newIds(), specs } = submission;
+  const drafts = await planDrafts(submission, [specs.length], deps);
+  const id = ids.next('batch');
+  try {
+    await drafts.write(0, id, ids);
+    const record = await batches.commit(id);
+    if (record) return record;
+    throw new SlipwayError('batch_closed', `The batch ${id} was canceled before all its jobs were written.`);
+  } catch (error) {
+    // If this fails too, the leading worker cleans up.
+    await batches.giveUp(id).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Jobs that were checked and fit the queue, to be written as one or more batches. */
+interface Drafts {
+  /** Writes a batch with its jobs as a draft. Returns the ids of the jobs. Rejects when all steps on their way have ended. */
+  write(at: number, id: string, ids: Ids, campaign?: string): Promise<readonly string[]>;
+}
+
+/** Checks all jobs, and divides them into batches of these sizes. Throws the errors of `submitBatch`. */
+export async function planDrafts(
+  { specs, basesOf = () => undefined, options, tenant, retryOf }: Omit<BatchSubmission, 'ids'>,
+  sizes: readonly number[],
   { store, batches, pools, sealingKey, maxQueuedJobs, egressAllow }: SubmitBatchDeps,
-): Promise<BatchRecord> {
+): Promise<Drafts> {
   checkCallback(options.callback, tenant.name, egressAllow);
   const chosen = await pools.decide((known) => placeItems(specs, tenant, known));
   await checkRoom(specs.length, tenant, { store, maxQueuedJobs });
   const { maxStoredBytes } = tenant;
   const creation = (at: number) => ({ tenant, bases: basesOf(at), ...chosen[at] });
-  const { bytes, specBytes, plans } = planJobs(specs, creation);
+  const { bytes, specBytes, plans } = planJobs(specs, sizes, creation);
   const most = Math.max(1, Math.min(atOnce, Math.floor((specs.length * maxBytesAtOnce) / (specBytes + 1))));
-  const id = ids.next('batch');
   const sealed = (secret: string | undefined, owner: string) =>
     secret === undefined ? undefined : seal(sealingKey, secret, owner);
-  await batches.open(id, {
-    tenant,
-    total: specs.length,
-    options,
-    sealedCallbackSecret: sealed(options.callback?.secret, id),
-    retryOf,
-    bytes,
-    maxStoredBytes,
-  });
   const known = new Set<string>();
-  const steps: Promise<void>[] = [];
-  try {
-    // Only the first job carries the parts that it shares with the others.
-    for (let at = 0, count = 1; at < specs.length; at += count, count = most) {
-      const jobs = specs.slice(at, at + count).map((spec, offset) => {
-        const jobId = ids.next('job');
-        const planned = plans[at + offset] ?? plannedRecord(spec, creation(at + offset));
-        return { id: jobId, spec, planned, sealedCallbackSecret: sealed(spec.callback?.secret, jobId) };
+  return {
+    async write(batch, id, ids, campaign) {
+      const first = sizes.slice(0, batch).reduce((sum, size) => sum + size, 0);
+      const total = sizes[batch] ?? 0;
+      await batches.open(id, {
+        ...{ tenant, total, options, retryOf, campaign, maxStoredBytes },
+        sealedCallbackSecret: sealed(options.callback?.secret, id),
+        bytes: bytes[batch] ?? 0,
       });
-      const step = batches.addJobs(id, jobs, { tenant, known, maxStoredBytes });
-      // The caller receives the error when it waits for the step. Until then it must not count as an unhandled rejection.
-      step.catch(() => undefined);
-      steps.push(step);
-      if (at === 0 || steps.length > stepsAhead) await steps.shift();
-    }
-    await Promise.all(steps);
-    const record = await batches.commit(id);
-    if (record) return record;
-    throw new SlipwayError('batch_closed', `The batch ${id} was canceled before all its jobs were written.`);
-  } catch (error) {
-    await Promise.allSettled(steps);
-    // If this fails too, the leading worker cleans up.
-    await batches.giveUp(id).catch(() => undefined);
-    throw error;
-  }
+      const jobIds: string[] = [];
+      const steps: Promise<void>[] = [];
+      try {
+        // Only the first job carries the parts that it shares with the others.
+        for (let at = first, count = 1; at < first + total; at += count, count = most) {
+          const jobs = specs.slice(at, Math.min(at + count, first + total)).map((spec, offset) => {
+            const jobId = ids.next('job');
+            jobIds.push(jobId);
+            const planned = plans[at + offset] ?? plannedRecord(spec, creation(at + offset));
+            return { id: jobId, spec, planned, sealedCallbackSecret: sealed(spec.callback?.secret, jobId) };
+          });
+          const step = batches.addJobs(id, jobs, { tenant, known, maxStoredBytes });
+          // The caller receives the error when it waits for the step. Until then it must not count as an unhandled rejection.
+          step.catch(() => undefined);
+          steps.push(step);
+          if (at === first || steps.length > stepsAhead) await steps.shift();
+        }
+        await Promise.all(steps);
+      } finally {
+        await Promise.allSettled(steps);
+      }
+      return jobIds;
+    },
+  };
 }

@@ -15,7 +15,7 @@ import { type Endpoint, endpoint } from '../http/operation.js';
 import { notAllowedErrors, resolveErrors } from '../jobs/errors.js';
 import { type ResolveDeps, resolveRequest } from '../jobs/resolve.js';
 import { checkAllowed, usualPriority } from '../tenants/account.js';
-import { type Criteria, reasonsFor } from './select.js';
+import { type Criteria, matchOf } from './select.js';
 
 interface FunctionEndpointsDeps extends ResolveDeps {
   readonly functions: FunctionStore;
@@ -206,7 +206,7 @@ async function listFunctions(options: ListOptions): Promise<FunctionPage> {
   let lookedAt = 0;
   for await (const { records, upTo } of functions.walk(tenant, { namespace: criteria.namespace, after })) {
     for (const record of records) {
-      if (!reasonsFor(record, criteria)) continue;
+      if (!matchOf(record, criteria)) continue;
       if (found.length === limit) return { records: found, next: found.at(-1)?.name };
       found.push(record);
     }

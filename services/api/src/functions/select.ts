@@ -1,11 +1,26 @@
-import type { FunctionRecord, FunctionStore } from '@slipway/control-plane/functions';
+import type { CurrentBase, FunctionRecord, FunctionStore } from '@slipway/control-plane/functions';
 import { baseImageFits, type FunctionSelector, familiarImage } from '@slipway/shared/contracts';
+import { shortDigest } from '@slipway/shared/formatting';
 
 /** The criteria of a selector other than explicit names. */
 export type Criteria = Omit<FunctionSelector, 'functions'>;
 
-/** Returns a text with the criteria that a function matches; undefined when it does not match all of them. */
-export function reasonsFor(record: FunctionRecord, criteria: Criteria): string[] | undefined {
+interface Match {
+  /** The criteria that the function matches, as texts. */
+  readonly reasons: readonly string[];
+  /** The base images that `base_image` and `behind` found, as canonical references. */
+  readonly bases: readonly string[];
+}
+
+/**
+ * Returns how a function matches the criteria; undefined when it does not match all of them. `newest`: the newest base images, which
+ * `behind` needs.
+ */
+export function matchOf(
+  record: FunctionRecord,
+  criteria: Criteria,
+  newest: ReadonlyMap<string, CurrentBase> = new Map(),
+): Match | undefined {
   const { spec, built } = record;
   const [namespace, name = ''] = record.name.split('/', 2);
   const reasons: string[] = [];
@@ -25,18 +40,30 @@ export function reasonsFor(record: FunctionRecord, criteria: Criteria): string[]
     if (spec.template?.name !== criteria.template) return undefined;
     reasons.push(`template ${criteria.template}`);
   }
-  if (criteria.base_image !== undefined) {
-    const wanted = criteria.base_image;
-    const fitting = (built?.baseImages ?? []).filter((image) => baseImageFits(wanted, image));
-    if (fitting.length === 0) return undefined;
-    reasons.push(...fitting.map((image) => `base image ${familiarImage(image)}`));
+  const { base_image: wanted, behind } = criteria;
+  if (wanted === undefined && !behind) return { reasons, bases: [] };
+  const fits = (image: string) => wanted === undefined || baseImageFits(wanted, image);
+  if (!behind) {
+    const bases = (built?.baseImages ?? []).filter(fits);
+    if (bases.length === 0) return undefined;
+    return { reasons: [...reasons, ...bases.map((image) => `base image ${familiarImage(image)}`)], bases };
   }
-  return reasons;
+  const old = (built?.bases ?? []).flatMap((base) => {
+    const { reference, digest } = base;
+    const current = newest.get(reference);
+    if (!fits(reference) || digest === undefined || !current?.isBehind(base)) return [];
+    return { reference, digest, current: current.digest };
+  });
+  if (old.length === 0) return undefined;
+  const words = old.map(
+    ({ reference, digest, current }) =>
+      `behind ${familiarImage(reference)}: built from ${shortDigest(digest)}, the newest is ${shortDigest(current)}`,
+  );
+  return { reasons: [...reasons, ...words], bases: old.map(({ reference }) => reference) };
 }
 
-interface Selected {
+interface Selected extends Match {
   readonly record: FunctionRecord;
-  readonly reasons: readonly string[];
 }
 
 export interface Selection {
@@ -59,22 +86,23 @@ export async function selectFunctions(options: SelectOptions): Promise<Selection
   const { functions, tenant, limit } = options;
   const { functions: names, ...criteria } = options.selector;
   const selected: Selected[] = [];
+  const newest = criteria.behind ? await functions.currentBases(tenant) : undefined;
   if (names) {
     const wanted = [...new Set(names)];
     const records = await functions.getMany(tenant, wanted);
     const known = new Set(records.map(({ name }) => name));
     for (const record of records) {
-      const reasons = reasonsFor(record, criteria);
-      if (reasons) selected.push({ record, reasons: ['named', ...reasons] });
+      const match = matchOf(record, criteria, newest);
+      if (match) selected.push({ record, bases: match.bases, reasons: ['named', ...match.reasons] });
     }
     return { selected, unknown: wanted.filter((name) => !known.has(name)), more: false };
   }
   for await (const { records } of functions.walk(tenant, { namespace: criteria.namespace })) {
     for (const record of records) {
-      const reasons = reasonsFor(record, criteria);
-      if (!reasons) continue;
+      const match = matchOf(record, criteria, newest);
+      if (!match) continue;
       if (selected.length === limit) return { selected, unknown: [], more: true };
-      selected.push({ record, reasons });
+      selected.push({ record, ...match });
     }
   }
   return { selected, unknown: [], more: false };

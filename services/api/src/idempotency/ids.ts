@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { newId } from '@slipway/shared/ids';
 
-export type IdKind = 'job' | 'batch';
+export type IdKind = 'job' | 'batch' | 'campaign';
 
 /** The source of ids for the records that a request creates. */
 export interface Ids {
   next(kind: IdKind): string;
-  /** The first of the current ids, which is that of the job or batch that the answer names; undefined if there is none. */
+  /** The first of the current ids, which is that of the job, batch or campaign that the answer names; undefined if there is none. */
   readonly first: string | undefined;
   /** True if an earlier try of the request may have created records with these ids. */
   readonly used: boolean;

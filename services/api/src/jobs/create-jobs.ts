@@ -1,3 +1,4 @@
+import { CampaignStore } from '@slipway/control-plane/campaigns';
 import type { Cell } from '@slipway/control-plane/cell';
 import { FunctionStore } from '@slipway/control-plane/functions';
 import { BatchStore, BuildClients, cancelStopped, Dispatch, JobStore } from '@slipway/control-plane/jobs';
@@ -27,6 +28,7 @@ export function createJobs({ cell, config, tracing, logger }: JobsOptions) {
   return {
     store,
     batches,
+    campaigns: new CampaignStore({ redis, keys, now, faults, dispatch }),
     clients: new BuildClients({ redis, keys, dispatch, logger }),
     ahead: (id: string) => builds.position(id),
     /** Cancels the remaining jobs of a stopped batch, after the answer. */

@@ -7,5 +7,5 @@ export function specForRetry(record: JobRecord, sealingKey: SealingKey): JobSpec
   const { spec, sealedCallbackSecret } = record;
   if (!spec.callback || sealedCallbackSecret === undefined) return spec;
   const secret = unseal(sealingKey, sealedCallbackSecret, record.id);
-  return { ...spec, callback: { url: spec.callback.url, secret } };
+  return { ...spec, callback: { ...spec.callback, secret } };
 }

@@ -12,6 +12,7 @@ const tags = Object.entries({
   Jobs: 'One image to build: submit, wait, read the log, cancel, repeat',
   Sources: 'Files to build images from, stored by digest',
   Batches: 'Many jobs submitted at once',
+  Campaigns: 'Rebuilds of many functions in waves',
   Functions: 'The last build of each function, and rebuilds',
   Templates: 'Files that handlers are laid over',
   Events: 'Events as server-sent events',

@@ -21,6 +21,8 @@ export const exampleIds = {
   failedJob: 'job_01kd3v9m10h4j7m2n5p8r1s4tw',
   batch: 'batch_01kd3v8z5r6t7y8w9q0a1s2d3f',
   retriedBatch: 'batch_01kd3x2c4v5b6n7m8k9j0h1g2f',
+  campaign: 'campaign_01kd4a7b8c9d0e1f2g3h4j5k6m',
+  retriedCampaign: 'campaign_01kd4b2n3p4q5r6s7t8v9w0x1y',
   source: 'sha256:9f2c7b1e4d8a6053f1c2e7b94a8d3065e1f7c2b98d4a6e03f5c1b7a2e9d84063',
   templateFiles: 'sha256:3b7e9d05c1a84f62e7b3d90c5a1f8e46b2d7c9035e8a1f64c0b9d7e35a2f8146',
   image: 'sha256:5d1e8c7b3a90f246e8b1d7c35f0a9e62b4d8c1703e5a9f2667c0b3d8e1a4f592',
@@ -37,6 +39,7 @@ const exampleOfEventToken = 'EXAMPLE-0123456789-0123456789-EXAMPLE';
 const records: Readonly<Record<string, string>> = {
   jobs: exampleIds.job,
   batches: exampleIds.batch,
+  campaigns: exampleIds.campaign,
   webhooks: exampleIds.webhook,
   deliveries: exampleIds.delivery,
   builders: exampleIds.builder,

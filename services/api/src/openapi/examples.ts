@@ -1,5 +1,6 @@
 import { auditExamples } from '../audit/examples.js';
 import { batchExamples } from '../batches/examples.js';
+import { campaignExamples } from '../campaigns/examples.js';
 import { eventExamples } from '../events/examples.js';
 import { fleetExamples } from '../fleet/examples.js';
 import { functionBuilderExamples } from '../function-builder/examples.js';
@@ -23,6 +24,7 @@ const operations: ResourceExamples = {
   ...functionExamples,
   ...templateExamples,
   ...rebuildExamples,
+  ...campaignExamples,
   ...eventExamples,
   ...webhookExamples,
   ...messageExamples,

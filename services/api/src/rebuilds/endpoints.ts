@@ -1,4 +1,5 @@
 import { rebuildPlanSchema, rebuildRequestSchema } from '@slipway/shared/contracts';
+import { campaignErrors } from '../campaigns/submit.js';
 import { accountOf } from '../http/auth.js';
 import { type Endpoint, endpoint } from '../http/operation.js';
 import { admissionErrors } from '../jobs/errors.js';
@@ -16,9 +17,9 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
       path: '/v1/rebuilds',
       scope: 'jobs:write',
       tag: 'Functions',
-      summary: 'Build functions again, as one batch',
+      summary: 'Build functions again, as one batch or in waves',
       description:
-        'Selects functions, and repeats the last spec of each, with the changes of the request. Accepts all planned jobs or none.',
+        'Selects functions, and repeats the last spec of each, with the changes of the request. Accepts all planned jobs or none. With `waves` the rebuild is a campaign.',
       body: rebuildRequestSchema,
       maxBodyBytes,
       answers: {
@@ -29,12 +30,13 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
         202: {
           description: 'Accepted',
           content: { 'application/json': rebuildPlanSchema },
-          headers: { Location: 'The batch, with its URL to poll' },
+          headers: { Location: 'URL of the batch or campaign to poll' },
         },
       },
       errors: [
         'image_invalid',
         'nothing_selected',
+        ...campaignErrors,
         'batch_invalid',
         'batch_too_large',
         'batch_closed',
@@ -46,6 +48,7 @@ export function rebuildEndpoint(deps: RebuildDeps): Endpoint {
     async ({ body, ids, res }) => {
       const plan = await rebuild(body, accountOf(res), deps, ids);
       if (plan.batch) res.status(202).location(`/v1/batches/${plan.batch.id}`);
+      if (plan.campaign) res.status(202).location(`/v1/campaigns/${plan.campaign.id}`);
       res.json(plan);
     },
   );

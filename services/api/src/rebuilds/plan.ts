@@ -8,6 +8,7 @@ import {
   jobSpecSchema,
   mapFields,
   maxBatchItems,
+  maxCampaignFunctions,
   type RebuildPlan,
   type RebuildRequest,
 } from '@slipway/shared/contracts';
@@ -24,6 +25,8 @@ export interface PlanDeps {
   readonly sources: Pick<SourceStore, 'find'>;
   readonly templates: Pick<TemplateStore, 'get'>;
   readonly contexts: Pick<ContextChecks, 'of'>;
+  /** Returns Redis' time in milliseconds. */
+  readonly now: () => number;
 }
 
 interface Planned {
@@ -31,6 +34,10 @@ interface Planned {
   /** Map entries that other records share. */
   readonly bases: SharedMaps;
   readonly shown: RebuildPlan['functions'][number];
+  /** The last success of the function; undefined if there is none. */
+  readonly before: { readonly digest: string | undefined } | undefined;
+  /** The base images that the selector found, as canonical references. */
+  readonly baseImages: readonly string[];
 }
 
 type LeftOut = RebuildPlan['left_out'][number];
@@ -49,16 +56,20 @@ const atOnce = 16;
  */
 export async function planRebuild(request: RebuildRequest, tenant: string, deps: PlanDeps): Promise<Plan> {
   checkSelector(request);
+  checkCampaign(request, deps.now());
   const image = request.image === undefined ? undefined : imagePattern(request.image, request.values);
   const tags = request.tags?.map((tag, at) => imagePattern(tag, request.values, `/tags/${at}`));
   const { functions } = deps;
+  const most = request.waves ? maxCampaignFunctions : maxBatchItems;
   const selection = await selectFunctions({
     functions,
     tenant,
     selector: request.select,
-    limit: maxBatchItems,
+    limit: most,
   });
-  if (selection.more) throw invalid('/select', `matches more than ${maxBatchItems} functions`);
+  if (selection.more || selection.selected.length > most) {
+    throw invalid('/select', `matches more than ${most} functions`);
+  }
   const planned: Planned[] = [];
   const leftOut: LeftOut[] = selection.unknown.map((name) => ({
     function: name,
@@ -69,13 +80,15 @@ export async function planRebuild(request: RebuildRequest, tenant: string, deps:
   const queue = selection.selected.entries();
   const results = new Array<Planned | LeftOut>(selection.selected.length);
   const work = async () => {
-    for (const [at, { record, reasons }] of queue) {
+    for (const [at, { record, reasons, bases: baseImages }] of queue) {
       const found = await find(record);
       if ('code' in found) results[at] = found;
       else {
         const spec = changed(record, { request, image, tags, template: found.template });
         const shown = { function: record.name, image: spec.image, reasons: [...reasons] };
-        results[at] = (await contextFault(spec, record.name, deps)) ?? { spec, bases: record.bases, shown };
+        const before = record.built && { digest: record.built.result.digest };
+        const planned = { spec, bases: record.bases, shown, before, baseImages };
+        results[at] = (await contextFault(spec, record.name, deps)) ?? planned;
       }
     }
   };
@@ -94,6 +107,20 @@ function checkSelector({ select }: RebuildRequest): void {
   // A valid reference matches itself.
   if (base_image !== undefined && !baseImageFits(base_image, base_image)) {
     throw invalid('/select/base_image', `${shownValue(base_image)} is not an image reference`);
+  }
+}
+
+/** Throws `request_invalid` for fields of a campaign that need another field, and for fields that a campaign does not have. */
+function checkCampaign(request: RebuildRequest, now: number): void {
+  const { waves, on_failure, callback, finish_by } = request;
+  for (const field of ['max_failures', 'finish_by', 'only_changed'] as const) {
+    if (!waves && request[field] !== undefined) throw invalid(`/${field}`, 'needs `waves`');
+  }
+  if (!waves) return;
+  if (on_failure === 'stop') throw invalid('/on_failure', 'is not for campaigns: set `max_failures`');
+  if (request.only_changed && !callback) throw invalid('/only_changed', 'needs a `callback`');
+  if (finish_by !== undefined && Date.parse(finish_by) <= now) {
+    throw invalid('/finish_by', `${shownValue(finish_by)} is in the past`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { planWaves, waveOf } from '@slipway/control-plane/campaigns';
 import { toBatch } from '@slipway/control-plane/jobs';
 import {
   type FunctionSelector,
@@ -6,43 +7,68 @@ import {
   type RebuildRequest,
   rebuildRequestSchema,
   type Template,
+  type Waves,
 } from '@slipway/shared/contracts';
 import { codeOf, SlipwayError } from '@slipway/shared/errors';
-import { earlierBatch, type SubmitBatchDeps, submitBatch } from '../batches/submit.js';
+import { earlierBatch, submitBatch } from '../batches/submit.js';
+import { earlierCampaign, type SubmitCampaignDeps, submitCampaign } from '../campaigns/submit.js';
+import { viewOf } from '../campaigns/view.js';
 import { type Ids, newIds } from '../idempotency/ids.js';
 import type { Account } from '../tenants/account.js';
 import { type PlanDeps, planRebuild } from './plan.js';
 
-export interface RebuildDeps extends PlanDeps, SubmitBatchDeps {
-  /** Returns Redis' time in milliseconds. */
-  readonly now: () => number;
-}
+export interface RebuildDeps extends PlanDeps, SubmitCampaignDeps {}
 
-/** Builds the selected functions again, as one batch. Throws the errors of `planRebuild` and `submitBatch`. */
+/**
+ * Builds the selected functions again, as one batch or with `waves` as a campaign. Throws the errors of `planRebuild`, and of `submitBatch` or
+ * `submitCampaign`.
+ */
 export async function rebuild(
   request: RebuildRequest,
   tenant: Account,
   deps: RebuildDeps,
   ids: Ids = newIds(),
 ): Promise<RebuildPlan> {
-  const earlier = await earlierBatch(ids, deps);
-  // The selection of the earlier try is unknown now; the jobs of the batch are known.
-  if (earlier) return { functions: [], left_out: [], batch: toBatch(earlier, deps.now()) };
+  // The selection of an earlier try is unknown now; the jobs are known.
+  if (request.waves) {
+    const earlier = await earlierCampaign(ids, deps);
+    if (earlier) return { functions: [], left_out: [], campaign: await viewOf(earlier, deps) };
+  } else {
+    const earlier = await earlierBatch(ids, deps);
+    if (earlier) return { functions: [], left_out: [], batch: toBatch(earlier, deps.now()) };
+  }
   const { planned, leftOut } = await planRebuild(request, tenant.name, deps);
-  const plan = { functions: planned.map(({ shown }) => shown), left_out: [...leftOut] };
+  const sizes = request.waves && planWaves(planned.length, request.waves);
+  const plan = {
+    functions: planned.map(({ shown }, at) => ({ ...shown, ...(sizes && { wave: waveOf(at, sizes) }) })),
+    left_out: [...leftOut],
+  };
   if (request.dry_run) return plan;
-  const { on_failure, max_running, callback, labels } = request;
+  const { on_failure, max_running, callback } = request;
+  const labels = { rebuild: labelOf(request.select), ...request.labels };
+  if (request.waves) {
+    const record = await submitCampaign(
+      { ...campaignOf(request, request.waves), planned, labels, tenant, ids },
+      deps,
+    );
+    return { ...plan, campaign: await viewOf(record, deps) };
+  }
   const batch = await submitBatch(
     {
       specs: planned.map(({ spec }) => spec),
       basesOf: (at) => planned[at]?.bases,
-      options: { on_failure, max_running, callback, labels: { rebuild: labelOf(request.select), ...labels } },
+      options: { on_failure, max_running, callback, labels },
       tenant,
       ids,
     },
     deps,
   );
   return { ...plan, batch: toBatch(batch, deps.now()) };
+}
+
+function campaignOf(request: RebuildRequest, waves: Waves) {
+  const { max_failures = 0, only_changed = false, max_running, callback, finish_by } = request;
+  return { waves, maxFailures: max_failures, onlyChanged: only_changed, max_running, callback, finish_by };
 }
 
 /**

@@ -63,7 +63,7 @@ export class ReplicatedWrites {
   }
 
   /**
-   * Resolves once the configured number of replicas has all earlier writes of this process. `id` is the job or batch that a request
+   * Resolves once the configured number of replicas has all earlier writes of this process. `id` is the job, batch or campaign that a request
    * created. Rejects with `redis_not_replicated` after a few seconds, or when a failover lost the record.
    */
   async confirm(id?: string): Promise<void> {
@@ -122,7 +122,8 @@ export class ReplicatedWrites {
     const { redis, keys, redisWaitReplicas } = this.#options;
     const pipeline = redis.pipeline();
     for (const id of ids) {
-      if (id.startsWith('batch_')) pipeline.hget(keys.batch(id), 'committed');
+      if (id.startsWith('campaign_')) pipeline.hget(keys.campaign(id), 'tenant');
+      else if (id.startsWith('batch_')) pipeline.hget(keys.batch(id), 'committed');
       else pipeline.hget(keys.job(id), 'state');
     }
     pipeline.set(keys.replicationMark, '1').wait(redisWaitReplicas, roundMs);
@@ -147,7 +148,7 @@ export class ReplicatedWrites {
 
   #refusal(id: string | undefined, outcome: 'lost' | 'late'): SlipwayError {
     const { redisWaitReplicas: replicas } = this.#options;
-    const what = id === undefined ? 'The change' : `The ${id.startsWith('batch_') ? 'batch' : 'job'} ${id}`;
+    const what = id === undefined ? 'The change' : `The ${id.split('_', 1)[0]} ${id}`;
     const detail =
       outcome === 'lost'
         ? `${what} was created, but Redis changed its primary meanwhile and lost it.`

@@ -1,3 +1,4 @@
+import { CampaignStore } from '@slipway/control-plane/campaigns';
 import type { Cell } from '@slipway/control-plane/cell';
 import { BatchStore, Dispatch, JobStore } from '@slipway/control-plane/jobs';
 import { createBuildQueues } from '@slipway/control-plane/queues';
@@ -46,7 +47,7 @@ interface JobsOptions {
 
 export type Jobs = ReturnType<typeof createJobs>;
 
-/** Creates the stores of jobs and batches, and the queues of builds. */
+/** Creates the stores of jobs, batches and campaigns, and the queues of builds. */
 export function createJobs({ cell, config, leastMark, logger }: JobsOptions) {
   const { redis, keys, now, faults } = cell;
   const { quarantineAfter, queueTimeoutMs } = config;
@@ -55,5 +56,5 @@ export function createJobs({ cell, config, leastMark, logger }: JobsOptions) {
   const shared = { redis, keys, now, faults, dispatch };
   const limits = { quarantineAfter, queueTimeoutMs, buildSlotMs: buildSlotMs(config) };
   const store = new JobStore({ ...shared, ...limits, leastMark });
-  return { store, builds, dispatch, batches: new BatchStore(shared) };
+  return { store, builds, dispatch, batches: new BatchStore(shared), campaigns: new CampaignStore(shared) };
 }

@@ -19,6 +19,7 @@ import { measureLeader, type WorkerMetrics } from '../metrics.js';
 import type { Webhooks } from '../notify/create-webhooks.js';
 import { Batches } from './batches.js';
 import { BudgetRetention } from './budget-retention.js';
+import { Campaigns } from './campaigns.js';
 import { Capacity } from './capacity.js';
 import { DeletionCosts } from './deletion-costs.js';
 import { DeliveryRetention } from './delivery-retention.js';
@@ -61,7 +62,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
     options;
   const { canceledBuilds, cleanups } = options;
   const { redis, keys, now, faults } = cell;
-  const { store, builds, batches, dispatch } = jobs;
+  const { store, builds, batches, campaigns, dispatch } = jobs;
   const { registry, pools, discovery, kubernetes } = fleet;
   const { endpoints, deliveries } = webhooks;
   const sealingKey = deriveKeys(config, 'payload secrets');
@@ -76,6 +77,7 @@ function tasksOf(options: TasksOptions): LeaderTask[] {
     { name: 'canceled builds', everyMs: 5_000, run: () => canceledBuilds.look() },
     new Reconciler({ redis, keys, store, dispatch, now, metrics, logger }),
     new Batches({ batches, store, logger }),
+    new Campaigns({ campaigns, batches, store, logger }),
     new UnsavedLogs({ redis, keys, blobs, store, logger }),
     ...(baseWatcher ? [baseWatcher] : []),
     new Retention({

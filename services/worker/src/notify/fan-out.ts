@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BatchStore, JobStore } from '@slipway/control-plane/jobs';
+import type { BatchStore, JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import { replicaId } from '@slipway/control-plane/replicas';
 import type { EndpointRecord, NewDelivery } from '@slipway/control-plane/webhooks';
 import {
@@ -94,7 +94,7 @@ async function aboutJob(
   const { tenant, spec, batch, sealedCallbackSecret } = record;
   const interested = subscribed.filter((endpoint) => isFor(endpoint, tenant, spec.labels));
   const callback =
-    isTerminal(state) && spec.callback
+    isTerminal(state) && spec.callback && isWanted(record, spec.callback.unless_digest)
       ? { url: spec.callback.url, sealedSecret: sealedCallbackSecret }
       : undefined;
   if (interested.length === 0 && !callback) return undefined;
@@ -108,6 +108,12 @@ async function aboutJob(
     batch,
     trace: record.trace,
   };
+}
+
+/** Returns whether a callback wants the end of a job. `unless`: the digest of an image that it has already, empty for an unknown one. */
+function isWanted({ state, result }: JobRecord, unless: string | undefined): boolean {
+  if (unless === undefined) return true;
+  return state === 'succeeded' && (result?.digest === undefined || result.digest !== unless);
 }
 
 /** Skips batches that were never accepted. */

@@ -119,7 +119,8 @@ create_job = function(job, a)
       return publish(job, false, 'queued', 'job.queued', 1)
     end
   end
-  if pushes_to then redis.call('HSET', keys.buildInProgress(image_in_tenant), 'job', job.id, 'key', build_key) end
+  -- A job of a campaign becomes it when its wave begins.
+  if pushes_to and not a.in_campaign then redis.call('HSET', keys.buildInProgress(image_in_tenant), 'job', job.id, 'key', build_key) end
   set('parked', batch and waits_for.batch)
   write('queued', tag, priority)
   if batch then

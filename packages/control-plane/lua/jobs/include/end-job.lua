@@ -42,6 +42,7 @@ end_job = function(job, from, to)
     if f[1] == 'stop' and f[2] and not f[3] then stop_batch(batch, 'job_failed') end
   end
   change(job, from, to, 'job.' .. to)
+  if batch and to == 'failed' then pause_failing_campaign(batch) end
   -- The batch had released the job.
   if batch and parked ~= waits_for.batch and parked ~= waits_for.identical_job then redis.call('HINCRBY', batch.key, 'outstanding', -1) end
   end_identical_jobs(job, to)

@@ -36,10 +36,10 @@ local function end_identical_jobs(job, to)
     redis.call('SADD', keys.identicalJobs(first.id), id)
   end
   -- A newer job with another build key stays the build in progress.
-  if redis.call('EXISTS', build_in_progress_key(first)) == 0 then
+  local batch = batch_of(first)
+  if redis.call('EXISTS', build_in_progress_key(first)) == 0 and not (batch and is_later_wave(batch)) then
     redis.call('HSET', build_in_progress_key(first), 'job', first.id, 'key', get(first, 'build_key'))
   end
-  local batch = batch_of(first)
   if not batch then return release(first) end
   park_for_batch(first, batch, 0)
   release_next_of_batch(batch)

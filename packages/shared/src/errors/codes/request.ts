@@ -137,6 +137,24 @@ export const requestErrors = {
     'Submitting the batch took too long, so Slipway dropped it',
     'Submit it again. None of its jobs was built.',
   ),
+  campaign_running: user(
+    409,
+    'Another campaign builds the functions of the base image',
+    'Wait until it has ended, or cancel it: POST /v1/campaigns/{id}/cancel.',
+  ),
+  campaign_limit: user(
+    409,
+    'The tenant runs as many campaigns as it may',
+    'Wait until one has ended, or cancel one.',
+  ),
+  campaign_not_pausable: user(409, 'The campaign has ended or was canceled', 'Nothing needs to be done.'),
+  campaign_not_resumable: user(409, 'The campaign is not paused', 'Nothing needs to be done.'),
+  campaign_not_cancelable: user(409, 'The campaign has already ended', 'Nothing needs to be done.'),
+  campaign_not_retryable: user(
+    409,
+    'The campaign has no functions to repeat now',
+    'Wait until it has ended, or cancel it first.',
+  ),
   job_not_retryable: user(409, 'The job has not ended', 'Wait until it has ended, or cancel it first.'),
   egress_denied: user(
     422,

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { CampaignStore } from '@slipway/control-plane/campaigns';
 import { ReplicaRegistry, replicaId } from '@slipway/control-plane/replicas';
 import { DeliveryStore } from '@slipway/control-plane/webhooks';
 import { redisKeys } from '@slipway/shared/redis';
@@ -11,6 +12,9 @@ export type Kind =
   | 'endedJob'
   | 'batch'
   | 'endedBatch'
+  | 'campaign'
+  | 'pausedCampaign'
+  | 'endedCampaign'
   | 'function'
   | 'template'
   | 'webhook'
@@ -56,6 +60,22 @@ export async function makeRecords({ fleet, tenant, token, admin }: MakeOptions):
   for (const each of (await made('GET', `/v1/batches/${endedBatch}/jobs`, undefined)).jobs) {
     await fleet.fail(each.id);
   }
+  await made('PUT', `/v1/functions/${namespace}/c-${unique}`, spec());
+  // The limit of campaigns that run at once is low.
+  await fleet.redis.del(keys.openCampaignsOf(tenant));
+  const campaigns = new CampaignStore({ redis: fleet.redis, keys });
+  const campaign = async () => {
+    const select = { functions: [`${namespace}/c-${unique}`] };
+    const { campaign: started } = await made('POST', '/v1/rebuilds', { select, waves: {} });
+    return started.id as string;
+  };
+  const endedCampaign = await campaign();
+  const rows = (await made('GET', `/v1/campaigns/${endedCampaign}/functions`, undefined)).functions;
+  await fleet.fail(rows[0].job);
+  await campaigns.recordResults(endedCampaign, { wave: 1, first: 0, results: [{ state: 'failed' }] });
+  await campaigns.advance(endedCampaign, 1);
+  const pausedCampaign = await campaign();
+  await made('POST', `/v1/campaigns/${pausedCampaign}/pause`, undefined);
   const template = `t-${unique}`;
   await fleet.send('PUT', `/v1/templates/${template}`, templateFiles, token);
   const webhook = (await made('POST', '/v1/webhooks', { url: 'http://127.0.0.1:1/hook' })).id as string;
@@ -88,6 +108,7 @@ export async function makeRecords({ fleet, tenant, token, admin }: MakeOptions):
   });
   return {
     ...{ source, job: job.id, endedJob: endedJob.id, batch: await batch(), endedBatch },
+    ...{ campaign: await campaign(), pausedCampaign, endedCampaign },
     ...{ function: fn, template, webhook, delivery, tenant, replica: replicaId(replica) },
     token: (await made('POST', '/v1/tokens', ofToken)).id,
     payloadSecret: known?.id ?? (await made('POST', payloadSecrets, undefined, admin)).id,
