@@ -14,12 +14,13 @@ import { batchFailures } from './batch/failures.js';
 import { onFailure, priority } from './batch/options.js';
 import { buildOptionFlags } from './build-options/options.js';
 import { dockerfile } from './build-options/parse.js';
+import { addCampaignCommands } from './campaigns/add-commands.js';
 import type { CommandContext, CommonOptions } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
 import { type ListBasesOptions, listBases } from './functions/bases.js';
 import { type ListFunctionsOptions, listFunctions, showFunction } from './functions/functions.js';
 import { type RebuildOptions, rebuild } from './functions/rebuild.js';
-import { label, packageArguments, repeated, whole } from './parse.js';
+import { label, packageArguments, repeated, waveSize, whole } from './parse.js';
 import { noPull, templateStore } from './pull/options.js';
 import { listTemplates, type PushTemplateOptions, pushTemplate } from './templates/templates.js';
 
@@ -163,15 +164,18 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
     '\nExample:\n  slipway bases --behind\n',
   );
 
+  addCampaignCommands({ program, context, onExit, talks });
+
   const again = program
     .command('rebuild')
-    .summary('build known functions again as one batch')
+    .summary('build known functions again, at once or in waves')
     .description(
       'Selects the functions that match all filters, and builds each again from its stored spec with the changes given here.\n' +
-        'Then it continues as `publish` does.',
+        'Then it continues as `publish` does. With --canary or --wave it starts a campaign, and prints its id.',
     )
     .argument('[functions...]', 'names, or namespace/name')
     .option('--base-image <image>', 'functions built from this image, e.g. node or node:22-alpine')
+    .option('--behind', 'functions built from another digest of a base image than the newest known one')
     .option('--template <name>', 'functions built with this template')
     .option('--namespace <namespace>', 'functions of this namespace')
     .option('--name <wildcard>', 'functions whose name matches, e.g. "*-api"')
@@ -200,9 +204,28 @@ export function addBulkCommands({ program, context, onExit, talks }: BulkCommand
       '--skip-unchanged',
       'skip unchanged functions; off by default, because a base image may have changed under the same name',
     )
+    .option('--canary <count>', 'build in waves: functions of the first wave', whole({ min: 1, max: 5_000 }))
+    .option(
+      '--wave <size>',
+      'build in waves: functions of each wave, as a number or a share like 25%',
+      waveSize,
+    )
+    .option(
+      '--max-failures <count>',
+      'pause when more jobs of a wave have failed; default: 0',
+      whole({ min: 0, max: 5_000 }),
+    )
+    .option('--finish-by <time>', 'when the campaign should have ended, e.g. 2026-11-30T06:00:00Z')
+    .option(
+      '--only-changed',
+      'of the jobs, the callback receives only images that differ from the ones before',
+    )
     .addOption(onFailure())
     .addOption(priority('low'))
-    .option('--callback <url>', 'the URL that receives the end of the batch as a webhook')
+    .option(
+      '--callback <url>',
+      'the URL that receives the end of the batch, or of each wave and job, as a webhook',
+    )
     .option('--dry-run', 'show the functions that would be built, with reasons')
     .option('-d, --detach', 'print the id of the batch and do not wait')
     .option('-q, --quiet', 'show only the result')
@@ -259,6 +282,7 @@ const rebuildExamples = `
 Examples:
   slipway rebuild --base-image node:22-alpine --dry-run
   slipway rebuild --base-image node:22-alpine --pull
+  slipway rebuild --behind --canary 5 --wave 25% --max-failures 1
   slipway rebuild dev/checkout dev/cart --build-arg VERSION=1.3
   slipway rebuild --template node --image "{registry}/{repository}:{release}" --value release=2026-11
   slipway rebuild --namespace dev --tag "{registry}/{repository}:{release}" --value release=2026-11

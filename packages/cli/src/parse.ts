@@ -76,3 +76,13 @@ export function whole({ min, max }: { min: number; max: number }) {
     throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
 }
+
+/** Parses the size of a wave: a number of functions, or a share such as `25%`. */
+export function waveSize(text: string): number | string {
+  if (/^(?:[1-9]\d?|100)%$/.test(text)) return text;
+  const size = Number(text);
+  if (!/^\d+$/.test(text) || size < 1) {
+    throw new InvalidArgumentError('It must be a number of functions, or 1% to 100%.');
+  }
+  return size;
+}

@@ -1,5 +1,6 @@
 import createFetchClient from 'openapi-fetch';
 import { type BatchCalls, batchCalls, dataOf } from './batches.js';
+import { type CampaignCalls, campaignCalls } from './campaigns.js';
 import { ApiError } from './errors.js';
 import { type EventCalls, eventCalls } from './events.js';
 import { type FunctionCalls, functionCalls } from './functions.js';
@@ -43,7 +44,13 @@ interface Call {
  * Calls are retried a few times while the server is away (connection refused or broken, 502, 503). A POST has an
  * `Idempotency-Key`, the same for each try, so the server does it once. An archive that cannot be read twice is sent once.
  */
-export interface Client extends BatchCalls, EventCalls, FunctionCalls, TenantCalls, WebhookCalls {
+export interface Client
+  extends BatchCalls,
+    CampaignCalls,
+    EventCalls,
+    FunctionCalls,
+    TenantCalls,
+    WebhookCalls {
   /** URL of the API, without a slash at its end. The pages of its dashboard are below it, such as `/jobs/{id}` and `/batches/{id}`. */
   readonly url: string;
   uploadSource(options: Call & { archive: Archive }): Promise<Source & { created: boolean }>;
@@ -111,6 +118,7 @@ export function createClient(options: ClientOptions): Client {
   return {
     url: baseUrl,
     ...batchCalls({ api, send, baseUrl, headers, fetchWith, firstDelayMs }),
+    ...campaignCalls({ api }),
     ...eventCalls({ send, baseUrl, headers, firstDelayMs }),
     ...functionCalls({ api, send, baseUrl, headers }),
     ...tenantCalls({ api, fetchWith }),

@@ -7,6 +7,7 @@ export type {
   BatchPlan,
   BatchRequest,
 } from './batches.js';
+export type { Campaign, CampaignFunction } from './campaigns.js';
 export {
   type AuditEntry,
   type AuditPage,

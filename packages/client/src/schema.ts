@@ -3267,12 +3267,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "type": "urn:slipway:error:body_incomplete",
-                 *       "title": "The body ended before it was complete",
+                 *       "type": "urn:slipway:error:idempotency_key_invalid",
+                 *       "title": "The Idempotency-Key is not valid",
                  *       "status": 400,
-                 *       "code": "body_incomplete",
-                 *       "detail": "The body ended before it was complete",
-                 *       "remedy": "Send the complete request again.",
+                 *       "code": "idempotency_key_invalid",
+                 *       "detail": "The Idempotency-Key is not valid",
+                 *       "remedy": "Send 1 to 255 visible ASCII characters, such as a UUID.",
                  *       "request_id": "0b7c1c0e-6a0f-4a1e-9d0a-3f4f0f6f2a51"
                  *     }
                  */

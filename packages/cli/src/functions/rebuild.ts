@@ -3,6 +3,7 @@ import type { PriorityClass } from '@slipway/shared/contracts';
 import { count } from '@slipway/shared/formatting';
 import { submitted } from '../batch/commands.js';
 import { type BuildOptionFlags, requestedOptions } from '../build-options/options.js';
+import { startedCampaign } from '../campaigns/commands.js';
 import type { CommandContext, CommonOptions } from '../command-context.js';
 import { CommandError } from '../command-error.js';
 import { connect } from '../connection/connection.js';
@@ -16,6 +17,7 @@ export interface RebuildOptions extends CommonOptions, BuildOptionFlags {
   readonly label?: Readonly<Record<string, string>>;
   readonly template?: string;
   readonly baseImage?: string;
+  readonly behind?: boolean;
   readonly image?: string;
   /** Further references, with the placeholders of `image`. */
   readonly tag?: readonly string[];
@@ -30,12 +32,20 @@ export interface RebuildOptions extends CommonOptions, BuildOptionFlags {
   readonly parallel?: number;
   readonly onFailure: 'continue' | 'stop';
   readonly callback?: string;
+  /** Number of functions of the first wave. With this or `wave` the rebuild is a campaign. */
+  readonly canary?: number;
+  /** Size of the other waves: a number, or a share such as `25%`. */
+  readonly wave?: number | string;
+  readonly maxFailures?: number;
+  /** ISO 8601. */
+  readonly finishBy?: string;
+  readonly onlyChanged?: boolean;
   readonly dryRun?: boolean;
   readonly detach?: boolean;
   readonly quiet?: boolean;
 }
 
-/** Rebuilds functions as one batch, and shows it to its end. With `dryRun` it shows the plan with reasons. */
+/** Rebuilds functions as one batch, and shows it to its end, or as a campaign. With `dryRun` it shows the plan with reasons. */
 export async function rebuild(
   names: readonly string[],
   options: RebuildOptions,
@@ -49,6 +59,12 @@ export async function rebuild(
     if (options.json) terminal.out.line(JSON.stringify(plan));
     else showPlan(plan, terminal);
     return exitCodes.ok;
+  }
+  const { waves } = request;
+  if (waves) {
+    const plan = await client.startCampaign({ rebuild: { ...request, waves } });
+    if (!options.json && !options.quiet) sayLeftOut(plan, terminal.err);
+    return startedCampaign(plan.campaign, options, terminal);
   }
   const plan = await client.submitRebuild({ rebuild: request });
   if (!options.json && !options.quiet) {
@@ -73,12 +89,13 @@ function requestOf(
     ...(label && { labels: label }),
     ...(template !== undefined && { template }),
     ...(baseImage !== undefined && { base_image: baseImage }),
+    ...(options.behind && { behind: true as const }),
   };
   if (Object.keys(select).length === 0) {
     throw new CommandError({
       message: 'no functions are selected',
       remedy:
-        'Name them, or select them with --base-image, --template, --namespace, --name or --label; `--name "*"` is all.',
+        'Name them, or select them with --base-image, --behind, --template, --namespace, --name or --label; `--name "*"` is all.',
       exitCode: exitCodes.usage,
     });
   }
@@ -95,17 +112,30 @@ function requestOf(
     skip_if_unchanged: options.skipUnchanged ?? false,
     on_failure: options.onFailure,
     ...(parallel !== undefined && { max_running: parallel }),
+    ...campaignFields(options),
     ...(callback !== undefined && { callback: { url: callback, ...(secret !== undefined && { secret }) } }),
   };
 }
 
+function campaignFields({ canary, wave, maxFailures, finishBy, onlyChanged }: RebuildOptions) {
+  return {
+    ...((canary !== undefined || wave !== undefined) && {
+      waves: { size: wave ?? '100%', ...(canary !== undefined && { canary }) },
+    }),
+    ...(maxFailures !== undefined && { max_failures: maxFailures }),
+    ...(finishBy !== undefined && { finish_by: finishBy }),
+    ...(onlyChanged && { only_changed: true }),
+  };
+}
+
 function showPlan(plan: RebuildPlan, { out, err }: Terminal): void {
-  const rows = plan.functions.map(({ function: name, image, reasons }) => [
-    name,
-    image,
-    shown(reasons.join('; ')),
+  const inWaves = plan.functions.some(({ wave }) => wave !== undefined);
+  const rows = plan.functions.map(({ function: name, image, reasons, wave }) => [
+    ...(inWaves ? [String(wave)] : []),
+    ...[name, image, shown(reasons.join('; '))],
   ]);
-  for (const row of table([['FUNCTION', 'IMAGE', 'WHY'], ...rows])) out.line(row);
+  for (const row of table([[...(inWaves ? ['WAVE'] : []), 'FUNCTION', 'IMAGE', 'WHY'], ...rows]))
+    out.line(row);
   sayLeftOut(plan, err);
   err.line(`Nothing was submitted. ${count(plan.functions.length, 'function')} would be built.`);
 }

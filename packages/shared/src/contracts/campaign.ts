@@ -62,6 +62,8 @@ export const campaignOptions = {
 export const comparisonOutcomes = ['changed', 'unchanged', 'unknown', 'failed', 'canceled'] as const;
 export type ComparisonOutcome = (typeof comparisonOutcomes)[number];
 
+export const campaignFunctionStates = ['waiting', 'running', ...comparisonOutcomes] as const;
+
 const comparisonSchema = z
   .object({
     changed: count.describe('Built, and the digest differs. Includes functions without a success before'),
@@ -136,7 +138,7 @@ export const campaignFunctionSchema = z
     image: z.string(),
     reasons: z.array(z.string()).describe('Why the campaign builds it'),
     state: z
-      .enum(['waiting', 'running', ...comparisonOutcomes])
+      .enum(campaignFunctionStates)
       .describe('`waiting` or `running`, or how the new image compares with the one before'),
     digest: z.string().optional().describe('The digest of the new image'),
     digest_before: z.string().optional().describe('The digest of the last success before the campaign'),

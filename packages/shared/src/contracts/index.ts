@@ -37,6 +37,7 @@ export {
   type Comparison,
   type ComparisonOutcome,
   campaignFunctionSchema,
+  campaignFunctionStates,
   campaignIdSchema,
   campaignSchema,
   comparisonOutcomes,
