@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { BaseWatch } from '@slipway/control-plane/functions';
+import { redisKeys } from '@slipway/shared/redis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type FleetOfOne, startFleetOfOne } from '../testing/fleet-of-one.js';
 
@@ -92,5 +94,37 @@ describe('the base images of a tenant', () => {
     await built('a', old);
     expect((await list()).base_images[0]).toMatchObject({ newest: { digest: old } });
     expect((await list('', fleet.other)).base_images[0]).toMatchObject({ newest: { digest: now } });
+  });
+
+  it('have what their registry said at the last check', async () => {
+    await built('a', old);
+    const watch = new BaseWatch({ redis: fleet.redis, keys: redisKeys(fleet.api.prefix), pauseMs: 0 });
+    await watch.watch(new Set());
+    await watch.watch(new Set([node]));
+    const check = async (state: Parameters<BaseWatch['record']>[1]['state']) => {
+      await watch.mark([node]);
+      const [taken] = await watch.take(1);
+      expect(taken && (await watch.record(taken, { state, nextMs: 3_600_000 }))).toBe(true);
+    };
+    const checkedAt = Date.now() + 60_000;
+    const time = new Date(checkedAt).toISOString();
+    const state = { digest: now, since: checkedAt, checkedAt, changedAt: checkedAt };
+    await check(state);
+    const seen = { newest: { digest: now, since: time }, behind: 1, checked_at: time, changed_at: time };
+    expect((await list()).base_images[0]).toMatchObject(seen);
+    const error = {
+      code: 'pull_unauthorized',
+      detail: 'r.example answered 401.',
+      since: checkedAt,
+      times: 3,
+    } as const;
+    await check({ ...state, error });
+    expect((await list()).base_images[0]).toMatchObject({
+      ...seen,
+      check_error: { code: error.code, detail: error.detail, since: time },
+    });
+    // The same image for the platform, under another digest of the index.
+    await check({ ...state, equal: [old] });
+    expect((await list()).base_images[0]).toMatchObject({ behind: 0 });
   });
 });
