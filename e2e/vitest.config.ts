@@ -12,7 +12,15 @@ const files = {
     ...['scaling', 'supply-chain', 'templates', 'cli/base-images.test.ts', 'cli/build-options.test.ts'],
     ...['cli/checkout.test.ts', 'cli/demo.test.ts', 'cli/stack.test.ts', 'cli/templates.test.ts'],
     ...['clients/interruptions.test.ts', 'clients/publish-load.test.ts', 'docs/durability.test.ts'],
-    ...['draining.test.ts', 'busy-worker.test.ts', 'simulation', 'tracing.test.ts', 'worker-away.test.ts'],
+    ...[
+      'draining.test.ts',
+      'busy-worker.test.ts',
+      'campaigns.test.ts',
+      'moved-base.test.ts',
+      'simulation',
+      'tracing.test.ts',
+      'worker-away.test.ts',
+    ],
   ]),
   /** Each of these files needs the whole machine. */
   alone: testsIn(['chaos.test.ts']),
