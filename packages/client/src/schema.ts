@@ -1449,7 +1449,7 @@ export interface components {
             /** @description Receives the end of the batch; with `waves`, the end of each wave and of each job */
             callback?: components["schemas"]["Callback"];
             /** @description Makes the rebuild a campaign: a wave begins when all jobs of the wave before have ended */
-            waves?: components["schemas"]["Waves"];
+            waves?: components["schemas"]["WavesInput"];
             /** @description With `waves`: the campaign pauses when more jobs of one wave have failed; default: 0, so the first failure pauses it */
             max_failures?: number;
             /**
@@ -1494,7 +1494,7 @@ export interface components {
              */
             behind?: true;
         };
-        Waves: {
+        WavesInput: {
             /** @description The number of functions of the first wave; default: as many as in the other waves */
             canary?: number;
             /**
@@ -1646,6 +1646,8 @@ export interface components {
             images: string[];
             /** @description The pools that the tenant may use and see; default: all */
             pools?: string[];
+            /** @description What happens when a base image of its functions changes at its registry; default: `notify` */
+            base_image_changes?: components["schemas"]["BaseImageChangesInput"];
             /**
              * @description True allows the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY. Jobs of `default` may always set them
              * @default false
@@ -1663,6 +1665,20 @@ export interface components {
             stored_bytes?: number;
             /** @description Maximum of API requests per minute */
             requests_per_minute?: number;
+        };
+        BaseImageChangesInput: {
+            /**
+             * @description `rebuild`: a campaign builds the functions that are behind the new image. `notify`: events and webhooks tell the change, as they also do otherwise
+             * @enum {string}
+             */
+            action: "notify" | "rebuild";
+            /** @description The waves of the campaign. Default: `{"canary":5,"size":"25%"}` */
+            waves?: components["schemas"]["WavesInput"];
+            /**
+             * @description The campaign pauses when more jobs of one wave have failed
+             * @default 0
+             */
+            max_failures?: number;
         };
         TokenRequest: {
             /** @description Default: the caller's tenant. Another tenant needs `admin` */
@@ -3075,6 +3091,8 @@ export interface components {
             images: string[];
             /** @description The pools that the tenant may use and see; default: all */
             pools?: string[];
+            /** @description What happens when a base image of its functions changes at its registry; default: `notify` */
+            base_image_changes?: components["schemas"]["BaseImageChanges"];
             /**
              * @description True allows the build arguments HTTP_PROXY, HTTPS_PROXY, FTP_PROXY, NO_PROXY and ALL_PROXY. Jobs of `default` may always set them
              * @default false
@@ -3104,6 +3122,29 @@ export interface components {
             stored_bytes?: number;
             /** @description Maximum of API requests per minute */
             requests_per_minute?: number;
+        };
+        BaseImageChanges: {
+            /**
+             * @description `rebuild`: a campaign builds the functions that are behind the new image. `notify`: events and webhooks tell the change, as they also do otherwise
+             * @enum {string}
+             */
+            action: "notify" | "rebuild";
+            /** @description The waves of the campaign. Default: `{"canary":5,"size":"25%"}` */
+            waves: components["schemas"]["Waves"];
+            /**
+             * @description The campaign pauses when more jobs of one wave have failed
+             * @default 0
+             */
+            max_failures: number;
+        };
+        Waves: {
+            /** @description The number of functions of the first wave; default: as many as in the other waves */
+            canary?: number;
+            /**
+             * @description The size of each later wave: a number of functions, or a share of all functions of the campaign
+             * @default 100%
+             */
+            size: number | string;
         };
         TenantUsage: {
             queued_jobs: number;

@@ -86,7 +86,7 @@ describe('the API', () => {
 
   it('serves a documentation page that loads no external resource', async () => {
     const page = await (await fetch(`${api.url}/docs`)).text();
-    for (const [, asset] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    for (const [, asset] of page.matchAll(/(?:src="|<link [^>]*href=")([^"]+)"/g)) {
       expect(asset).toMatch(/^docs\//);
       expect((await fetch(`${api.url}/${asset}`)).status).toBe(200);
     }

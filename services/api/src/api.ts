@@ -10,6 +10,7 @@ import { type Component, type ServiceDeps, stopInOrder, timeForWork } from '@sli
 import { Registry } from '@slipway/shared/metrics';
 import { noTracing } from '@slipway/shared/tracing';
 import { openAuditLog } from './audit/log.js';
+import { RebuildOnChange } from './base-changes/rebuild-on-change.js';
 import { type ApiConfig, shownSettings } from './config.js';
 import { apiEndpoints } from './endpoints.js';
 import { createFleet } from './fleet/create-fleet.js';
@@ -110,6 +111,10 @@ export async function createApi(deps: ServiceDeps<ApiConfig>): Promise<Component
     },
   });
   // Requests in progress, such as builds that clients wait for, still need these.
+  const rebuilds = new RebuildOnChange({
+    ...{ redis: cell.redis, keys: cell.keys, tenants: tenants.tenants, directory: tenants.directory, logger },
+    deps: { ...cell, ...sources, ...jobs, ...fleet },
+  });
   const last = [...cell.components, ...tenants.components, holdWatch, audit, sources.sweeper];
-  return [stopInOrder({ name: 'api', first: servers, last })];
+  return [stopInOrder({ name: 'api', first: [...servers, rebuilds], last })];
 }

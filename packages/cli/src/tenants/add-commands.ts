@@ -152,6 +152,12 @@ Examples:
       )
       .option('--proxy-arguments', 'allow build arguments such as HTTP_PROXY in its jobs')
       .option('--no-proxy-arguments', 'refuse these build arguments (default)')
+      .addOption(
+        new Option(
+          '--base-image-changes <action>',
+          'what happens when a base image of its functions changes: tell it (default), or rebuild them in waves',
+        ).choices(['notify', 'rebuild']),
+      )
       .option('--queued-jobs <count>', 'limit of waiting jobs', limit(0))
       .option('--running-jobs <count>', 'limit of running jobs', limit(1))
       .option('--source-bytes <bytes>', 'limit of its stored sources', limit(0))

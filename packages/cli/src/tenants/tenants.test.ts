@@ -117,7 +117,10 @@ describe('tenants', () => {
 
   test('keep the settings that a change does not name', async () => {
     const { env, asked } = await serve({
-      'GET /v1/tenants/team-a': json(200, { ...tenant, pools: ['arm'] }),
+      'GET /v1/tenants/team-a': json(200, {
+        ...tenant,
+        ...{ pools: ['arm'], base_image_changes: { action: 'notify', waves: { canary: 2, size: 10 } } },
+      }),
       'PUT /v1/tenants/team-a': json(200, tenant),
     });
     const change = ['--running-jobs', 'none', '--source-bytes', '1000', '--weight', '0.5'];
@@ -125,6 +128,7 @@ describe('tenants', () => {
     expect(JSON.parse(asked[1]?.body.toString() ?? '')).toEqual({
       ...{ weight: 0.5, highest_priority: 'high', images: ['r.example/team-a/'], pools: ['arm'] },
       limits: { queued_jobs: 100, source_bytes: 1000 },
+      base_image_changes: { action: 'notify', waves: { canary: 2, size: 10 } },
     });
     expect((await slipway(['tenants', 'set', 'team-a', '--pool', 'arm,amd'], env)).exit).toBe(0);
     expect(JSON.parse(asked[3]?.body.toString() ?? '')).toMatchObject({ pools: ['arm', 'amd'] });
@@ -134,7 +138,14 @@ describe('tenants', () => {
     expect(JSON.parse(asked[7]?.body.toString() ?? '')).toMatchObject({ proxy_arguments: true });
     expect((await slipway(['tenants', 'set', 'team-a', '--no-proxy-arguments'], env)).exit).toBe(0);
     expect(JSON.parse(asked[9]?.body.toString() ?? '')).toMatchObject({ proxy_arguments: false });
+    expect((await slipway(['tenants', 'set', 'team-a', '--base-image-changes', 'rebuild'], env)).exit).toBe(
+      0,
+    );
+    expect(JSON.parse(asked[11]?.body.toString() ?? '')).toMatchObject({
+      base_image_changes: { action: 'rebuild', waves: { canary: 2, size: 10 } },
+    });
     const shown = (await slipway(['tenants', 'show', 'team-a'], env)).out;
+    expect(shown).toMatch(/changed base images +cause an event\n/);
     expect(shown).toMatch(/builds in +arm\n/);
     expect(shown).toMatch(/proxies +refused\n/);
   });

@@ -22,6 +22,7 @@ function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[][] {
     ['  may push to', tenant.images.join(', ') || 'nowhere'],
     ['  builds in', tenant.pools?.join(', ') ?? 'any pool'],
     ['  proxies', mayGiveProxies(tenant) ? 'may be given as build arguments' : 'refused'],
+    ['  changed base images', followsBaseImages(tenant)],
     ['  queued jobs', of(limits.queued_jobs, usage?.queued_jobs)],
     ['  running jobs', of(limits.running_jobs, usage?.running_jobs)],
     ['  sources', of(limits.source_bytes, usage?.source_bytes, formatBytes)],
@@ -34,6 +35,13 @@ function tenantFacts({ usage, limits = {}, ...tenant }: Tenant): string[][] {
 /** Returns true when jobs of the tenant may give proxy arguments, as those of `default` always may. */
 const mayGiveProxies = ({ name, proxy_arguments }: Pick<Tenant, 'name' | 'proxy_arguments'>) =>
   name === 'default' || proxy_arguments === true;
+
+/** Formats what happens when a base image changes. */
+function followsBaseImages({ base_image_changes: changes }: Pick<Tenant, 'base_image_changes'>): string {
+  if (changes?.action !== 'rebuild') return 'cause an event';
+  const { canary, size = '100%' } = changes.waves ?? {};
+  return `start a campaign: ${canary === undefined ? '' : `${canary} functions, then `}${size} at a time`;
+}
 
 export async function listTenants(
   options: CommonOptions,
@@ -94,6 +102,7 @@ export interface SetTenantOptions extends CommonOptions {
   readonly weight?: number;
   readonly highestPriority?: PriorityClass;
   readonly proxyArguments?: boolean;
+  readonly baseImageChanges?: 'notify' | 'rebuild';
   readonly queuedJobs?: Limit;
   readonly runningJobs?: Limit;
   readonly sourceBytes?: Limit;
@@ -134,7 +143,7 @@ interface Changes extends Omit<Partial<TenantSettings>, 'limits'> {
 }
 
 function changesOf(options: SetTenantOptions): Changes {
-  const { image, pool, weight, highestPriority, proxyArguments } = options;
+  const { image, pool, weight, highestPriority, proxyArguments, baseImageChanges } = options;
   const limits = Object.entries({
     queued_jobs: options.queuedJobs,
     running_jobs: options.runningJobs,
@@ -148,6 +157,7 @@ function changesOf(options: SetTenantOptions): Changes {
     ...(weight !== undefined && { weight }),
     ...(highestPriority !== undefined && { highest_priority: highestPriority }),
     ...(proxyArguments !== undefined && { proxy_arguments: proxyArguments }),
+    ...(baseImageChanges !== undefined && { base_image_changes: { action: baseImageChanges } }),
     ...(limits.length > 0 && { limits: Object.fromEntries(limits) }),
   };
 }
@@ -164,7 +174,7 @@ async function existing(client: Client, name: string): Promise<Tenant | undefine
 function merged(
   name: string,
   before: Tenant | undefined,
-  { limits, pools = before?.pools ?? [], ...changes }: Changes,
+  { limits, pools = before?.pools ?? [], base_image_changes, ...changes }: Changes,
 ): TenantSettings {
   const images = changes.images ?? before?.images;
   if (images === undefined) {
@@ -174,12 +184,16 @@ function merged(
       exitCode: exitCodes.usage,
     });
   }
+  const onBaseImage = { ...before?.base_image_changes, ...base_image_changes };
   const all: Readonly<Record<string, Limit>> = { ...before?.limits, ...limits };
   return {
     ...(before?.weight !== undefined && { weight: before.weight }),
     ...(before?.highest_priority !== undefined && { highest_priority: before.highest_priority }),
     ...(before?.proxy_arguments !== undefined && { proxy_arguments: before.proxy_arguments }),
     ...changes,
+    ...(onBaseImage.action !== undefined && {
+      base_image_changes: { ...onBaseImage, action: onBaseImage.action },
+    }),
     images,
     ...(pools.length > 0 && { pools }),
     limits: Object.fromEntries(

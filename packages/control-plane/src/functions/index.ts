@@ -5,6 +5,7 @@ export {
   type BaseState,
   type BaseUser,
   BaseWatch,
+  readBaseStates,
   type TakenBase,
 } from './base-watch.js';
 export { type FunctionRecord, toFunctionView } from './function-record.js';

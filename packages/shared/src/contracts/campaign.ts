@@ -13,7 +13,7 @@ export const maxWaves = 50;
 const time = z.iso.datetime();
 const count = z.int().min(0);
 
-const wavesSchema = z
+export const wavesSchema = z
   .strictObject({
     canary: z
       .int()

@@ -172,6 +172,7 @@ export {
 } from './stats.js';
 export { type Template, templateSchema } from './template.js';
 export {
+  type BaseImageChanges,
   createdPayloadSecretSchema,
   createdTokenSchema,
   defaultTenantName,

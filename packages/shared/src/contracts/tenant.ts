@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maxCampaignFunctions, wavesSchema } from './campaign.js';
 import { idSchema } from './ids.js';
 import { prioritySchema } from './job-spec.js';
 import { poolNameSchema } from './pool.js';
@@ -52,6 +53,24 @@ const imagePrefixSchema = z
   )
   .max(255);
 
+const baseImageChangesSchema = z
+  .strictObject({
+    action: z
+      .enum(['notify', 'rebuild'])
+      .describe(
+        '`rebuild`: a campaign builds the functions that are behind the new image. `notify`: events and webhooks tell the change, as they also do otherwise',
+      ),
+    waves: wavesSchema.default({ canary: 5, size: '25%' }).describe('The waves of the campaign'),
+    max_failures: z
+      .int()
+      .min(0)
+      .max(maxCampaignFunctions)
+      .default(0)
+      .describe('The campaign pauses when more jobs of one wave have failed'),
+  })
+  .meta({ id: 'BaseImageChanges' });
+export type BaseImageChanges = z.output<typeof baseImageChangesSchema>;
+
 /** The body of `PUT /v1/tenants/{name}`, and a tenant of the tenants file. */
 export const tenantSettingsSchema = z
   .strictObject({
@@ -77,6 +96,9 @@ export const tenantSettingsSchema = z
       .max(64)
       .optional()
       .describe('The pools that the tenant may use and see; default: all'),
+    base_image_changes: baseImageChangesSchema
+      .optional()
+      .describe('What happens when a base image of its functions changes at its registry; default: `notify`'),
     proxy_arguments: z
       .boolean()
       .default(false)

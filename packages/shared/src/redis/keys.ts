@@ -76,6 +76,10 @@ const patterns = {
   basesDue: 'bases:due',
   /** Hash: base image → time of the last check in ms, and what the registry said, as JSON. See functions/base-watch.ts. */
   basesWatched: 'bases:watched',
+  /** Hash: base image → the last change that a tenant's functions followed; see services/api/src/base-changes. */
+  basesRebuilt: 'bases:rebuilt:<tenant>',
+  /** Exists while an API process looks for changed base images. */
+  basesRebuilder: 'bases:rebuilder',
   /** Hash: `build_ms`, the running mean of build times; `ratio_home` and `ratio_away`, the ratios of builds to their expected times. */
   stats: 'stats',
   /** Hash: the counters of a minute since the epoch; see stats/minute-counts.ts. */
