@@ -12,7 +12,10 @@ let close: () => void;
 const received: WebhookMessage[] = [];
 
 beforeAll(async () => {
-  stack = await startStack({ slots: 4, env: { builder: { REPRODUCIBLE: 'true' } } });
+  stack = await startStack({
+    slots: 4,
+    env: { builder: { REPRODUCIBLE: 'true' }, worker: { BASE_IMAGE_CHECK_SECONDS: '1' } },
+  });
   client = createClient({ url: stack.url, token: stack.token });
   const server = createServer(async (req, res) => {
     received.push(JSON.parse(Buffer.concat(await req.toArray()).toString('utf8')));
@@ -111,4 +114,27 @@ test('a campaign on a moved base image tells which of 60 images differ, and call
   expect(received).toHaveLength(44);
   const { base_images } = await client.listBaseImages({ query: { base_image: base ?? '' } });
   expect(base_images).toMatchObject([{ behind: 0, functions: 61 }]);
+});
+
+test('a push of the base image alone starts the next campaign, which builds every function that is behind', async () => {
+  await client.putTenant({
+    name: 'default',
+    settings: {
+      images: ['*'],
+      base_image_changes: { action: 'rebuild', waves: { canary: 5, size: '50%' }, max_failures: 0 },
+    },
+  });
+  await pushBase('one', 'third');
+  const started = async () => (await client.listCampaigns({})).campaigns;
+  await expect.poll(async () => (await started()).length).toBe(2);
+  const [latest] = await started();
+  await expect
+    .poll(async () => (await client.getCampaign({ id: latest?.id ?? '' })).state, { timeout: 200_000 })
+    .toBe('finished');
+  const ended = await client.getCampaign({ id: latest?.id ?? '' });
+  expect(ended).toMatchObject({
+    ...{ total: 61, waves: [{ total: 5 }, { total: 31 }, { total: 25 }] },
+    comparison: { changed: 42, unchanged: 19, unknown: 0, failed: 0, canceled: 0 },
+  });
+  expect(await started()).toHaveLength(2);
 });
