@@ -68,6 +68,4 @@ export const eventToken = (res: Response): string | undefined => res.locals.even
 export const exceptRegistryEvents =
   (handler: RequestHandler): RequestHandler =>
   (req, res, next) =>
-    req.method === 'POST' && /^\/registry-events\/-\/?(?:\?|$)/i.test(req.url)
-      ? next()
-      : handler(req, res, next);
+    /^\/registry-events\/-\/?(?:\?|$)/i.test(req.url) ? next() : handler(req, res, next);
