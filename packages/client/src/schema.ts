@@ -1497,10 +1497,7 @@ export interface components {
         WavesInput: {
             /** @description The number of functions of the first wave; default: as many as in the other waves */
             canary?: number;
-            /**
-             * @description The size of each later wave: a number of functions, or a share of all functions of the campaign
-             * @default 100%
-             */
+            /** @description The size of each later wave: a number of functions, or a share of all functions of the campaign; default: `100%` */
             size?: number | string;
         };
         WebhookRequest: {
@@ -1672,7 +1669,7 @@ export interface components {
              * @enum {string}
              */
             action: "notify" | "rebuild";
-            /** @description The waves of the campaign. Default: `{"canary":5,"size":"25%"}` */
+            /** @description The waves of the campaign; default: `canary` 5, `size` `25%` */
             waves?: components["schemas"]["WavesInput"];
             /**
              * @description The campaign pauses when more jobs of one wave have failed
@@ -3129,8 +3126,8 @@ export interface components {
              * @enum {string}
              */
             action: "notify" | "rebuild";
-            /** @description The waves of the campaign. Default: `{"canary":5,"size":"25%"}` */
-            waves: components["schemas"]["Waves"];
+            /** @description The waves of the campaign; default: `canary` 5, `size` `25%` */
+            waves?: components["schemas"]["Waves"];
             /**
              * @description The campaign pauses when more jobs of one wave have failed
              * @default 0
@@ -3140,11 +3137,8 @@ export interface components {
         Waves: {
             /** @description The number of functions of the first wave; default: as many as in the other waves */
             canary?: number;
-            /**
-             * @description The size of each later wave: a number of functions, or a share of all functions of the campaign
-             * @default 100%
-             */
-            size: number | string;
+            /** @description The size of each later wave: a number of functions, or a share of all functions of the campaign; default: `100%` */
+            size?: number | string;
         };
         TenantUsage: {
             queued_jobs: number;

@@ -39,7 +39,7 @@ const mayGiveProxies = ({ name, proxy_arguments }: Pick<Tenant, 'name' | 'proxy_
 /** Formats what happens when a base image changes. */
 function followsBaseImages({ base_image_changes: changes }: Pick<Tenant, 'base_image_changes'>): string {
   if (changes?.action !== 'rebuild') return 'cause an event';
-  const { canary, size = '100%' } = changes.waves ?? {};
+  const { canary, size = '100%' } = changes.waves ?? { canary: 5, size: '25%' };
   return `start a campaign: ${canary === undefined ? '' : `${canary} functions, then `}${size} at a time`;
 }
 

@@ -5,7 +5,7 @@ import { SlipwayError } from '@slipway/shared/errors';
  * Returns the sizes of the waves of a campaign, in their order. Each size is at least 1, and their sum is `total`. A share is a share of `total`,
  * rounded up. Throws `request_invalid` for more than 50 waves.
  */
-export function planWaves(total: number, { canary, size }: Waves): number[] {
+export function planWaves(total: number, { canary, size = '100%' }: Waves): number[] {
   const most = typeof size === 'number' ? size : Math.ceil((total * Number.parseInt(size, 10)) / 100);
   const sizes: number[] = [];
   for (let left = total; left > 0; left -= sizes.at(-1) ?? left) {

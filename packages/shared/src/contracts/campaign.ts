@@ -27,9 +27,9 @@ export const wavesSchema = z
         z.int().min(1).max(maxCampaignFunctions),
         z.string().regex(/^(?:[1-9]\d?|100)%$/, 'must be a number of functions, or 1% to 100%'),
       ])
-      .default('100%')
+      .optional()
       .describe(
-        'The size of each later wave: a number of functions, or a share of all functions of the campaign',
+        'The size of each later wave: a number of functions, or a share of all functions of the campaign; default: `100%`',
       ),
   })
   .meta({ id: 'Waves' })

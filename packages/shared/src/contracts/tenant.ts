@@ -60,7 +60,7 @@ const baseImageChangesSchema = z
       .describe(
         '`rebuild`: a campaign builds the functions that are behind the new image. `notify`: events and webhooks tell the change, as they also do otherwise',
       ),
-    waves: wavesSchema.default({ canary: 5, size: '25%' }).describe('The waves of the campaign'),
+    waves: wavesSchema.optional().describe('The waves of the campaign; default: `canary` 5, `size` `25%`'),
     max_failures: z
       .int()
       .min(0)

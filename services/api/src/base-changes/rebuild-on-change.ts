@@ -18,6 +18,7 @@ const retryMs = 60_000;
 /** Milliseconds for which the handled changes of a tenant are kept after the last one. */
 const keptMs = 90 * 24 * 3_600_000;
 const page = 200;
+const usualWaves = { canary: 5, size: '25%' };
 
 interface RebuildOnChangeOptions {
   readonly redis: Redis;
@@ -127,7 +128,7 @@ export class RebuildOnChange implements Component {
         return seed;
       },
     });
-    const { waves, max_failures } = policy;
+    const { waves = usualWaves, max_failures } = policy;
     const request = rebuildRequestSchema.parse({
       ...{ select: { base_image: reference, behind: true }, waves, max_failures },
     });
