@@ -40,7 +40,8 @@ const receivedSchema = z
 export class RegistryEvents {
   readonly #options: RegistryEventsOptions;
   readonly #failedTokens = new FailedTokens();
-  readonly #unused = new LRUCache<string, true>({ max: 20_000, ttl: unusedMs });
+  /** The looks in progress, and those that found no use. */
+  readonly #looks = new LRUCache<string, Promise<boolean>>({ max: 20_000, ttl: unusedMs });
   readonly #pushes: Counter<'in_use'>;
 
   constructor(options: RegistryEventsOptions) {
@@ -68,16 +69,24 @@ export class RegistryEvents {
 
   async receive(body: unknown): Promise<z.output<typeof receivedSchema>> {
     const pushed = pushedImages(body);
-    const candidates = pushed.filter((image) => !this.#unused.has(image));
     let inUse = 0;
-    for (const image of candidates) {
-      const isUsed = (await this.#options.watch.mark([image])) > 0;
-      if (isUsed) inUse++;
-      else this.#unused.set(image, true);
-    }
+    for (const image of pushed) if (await this.#isUsed(image)) inUse++;
     this.#pushes.inc({ in_use: 'true' }, inUse);
     this.#pushes.inc({ in_use: 'false' }, pushed.length - inUse);
     return { pushed: pushed.length, in_use: inUse };
+  }
+
+  /** Makes the check of an image due if it is in use. */
+  #isUsed(image: string): Promise<boolean> {
+    const before = this.#looks.get(image);
+    if (before) return before;
+    const look = this.#options.watch.mark([image]).then((used) => {
+      if (used > 0) this.#looks.delete(image);
+      return used > 0;
+    });
+    this.#looks.set(image, look);
+    look.catch(() => this.#looks.delete(image));
+    return look;
   }
 }
 
