@@ -35,7 +35,7 @@ export interface BatchCalls {
   /** Returns the failures of the batch by cause. */
   listBatchFailures(options: Call & { id: string }): Promise<BatchFailures>;
   cancelBatch(options: Call & { id: string }): Promise<Batch>;
-  /** Submits a new batch of the items that failed or were canceled, of those that failed with one cause of `listBatchFailures`, or of all items. */
+  /** Submits a new batch of all items, or of the failed and canceled items. `cause`: only items that failed with this cause of `listBatchFailures`. */
   retryBatch(options: Call & { id: string; which?: 'failed' | 'all'; cause?: string }): Promise<Batch>;
   /** Returns the batch once it has ended. There is no time limit. */
   waitForBatch(options: Call & { id: string }): Promise<Batch>;

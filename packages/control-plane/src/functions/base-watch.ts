@@ -113,7 +113,7 @@ export class BaseWatch {
     this.#pauseMs = pauseMs;
   }
 
-  /** Makes the watched references those that are in use, in canonical spelling. Checks new ones at once. */
+  /** Watches exactly these references, in canonical spelling. New references are checked at once. */
   async watch(references: ReadonlySet<string>): Promise<void> {
     const known = new Set(await this.#on.redis.zrange(this.#on.keys.basesDue, '0', '-1'));
     const added = [...references].filter((each) => !known.has(each));
@@ -186,7 +186,7 @@ function parseBaseState(text: string): BaseState {
   }
 }
 
-/** Returns true if an image of these digests is the one that the registry has, for all platforms in use. */
+/** Returns true if the registry has the image of these digests now, for all platforms in use. */
 export function isCurrent(
   { digest, platforms = {}, equal = [] }: BaseState,
   used: { readonly digest?: string | undefined; readonly platformDigest?: string | undefined },

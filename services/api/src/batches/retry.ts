@@ -6,6 +6,7 @@ import type { Ids } from '../idempotency/ids.js';
 import { specForRetry } from '../jobs/retry.js';
 import type { Account } from '../tenants/account.js';
 import { causeOf } from './failures/cause.js';
+import { jobsOfBatch } from './jobs-of-batch.js';
 import { earlierBatch, type SubmitBatchDeps, submitBatch } from './submit.js';
 
 interface RetryOptions {
@@ -18,8 +19,6 @@ interface RetryOptions {
   readonly ids: Ids;
 }
 
-const pageSize = 200;
-
 /** Submits the jobs of an ended batch as a new batch, in their order. Throws `batch_not_retryable` when there are none. */
 export async function retryBatch(
   { batch, which, cause, tenant, ids }: RetryOptions,
@@ -30,12 +29,14 @@ export async function retryBatch(
   if (batch.finishedAt === undefined) {
     throw new SlipwayError('batch_not_retryable', `The batch ${batch.id} has not ended.`);
   }
-  const records = await jobsOf(batch, deps);
-  const again = records.filter(
+  const isWanted = (record: JobRecord) =>
     cause === undefined
-      ? ({ state }) => which === 'all' || state !== 'succeeded'
-      : (record) => record.state === 'failed' && causeOf(record).id === cause,
-  );
+      ? which === 'all' || record.state !== 'succeeded'
+      : record.state === 'failed' && causeOf(record).id === cause;
+  const again: JobRecord[] = [];
+  for await (const record of jobsOfBatch(batch, deps.store)) if (isWanted(record)) again.push(record);
+  // In the order of their submission.
+  again.reverse();
   if (again.length === 0) {
     const missing = cause === undefined ? 'needs to be repeated' : `failed with the cause ${cause}`;
     throw new SlipwayError('batch_not_retryable', `No job of the batch ${batch.id} ${missing}.`);
@@ -46,18 +47,6 @@ export async function retryBatch(
     { specs, basesOf, options: optionsOf(batch, deps), tenant, retryOf: batch.id, ids },
     deps,
   );
-}
-
-/** Returns the jobs in the order of their submission. */
-async function jobsOf({ id, tenant }: BatchRecord, { store }: SubmitBatchDeps): Promise<JobRecord[]> {
-  const records: JobRecord[] = [];
-  let before: string | undefined;
-  do {
-    const page = await store.list({ tenant, batch: id, limit: pageSize, before });
-    records.push(...page.records);
-    before = page.next;
-  } while (before !== undefined);
-  return records.reverse();
 }
 
 function optionsOf(batch: BatchRecord, { sealingKey }: SubmitBatchDeps): BatchOptions {

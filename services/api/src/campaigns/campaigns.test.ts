@@ -134,7 +134,7 @@ describe('a campaign', () => {
     expect(campaign).toMatchObject({ total: 1, base_images: [node22] });
   });
 
-  it('is the only one that builds the functions of a base image', async () => {
+  it('excludes a second campaign on the same base image', async () => {
     await functions(2);
     const first = await started({ select: { base_image: 'node' } });
     const again = await rebuild({ select: { base_image: 'node:22-alpine', name: 'f-1' }, waves });

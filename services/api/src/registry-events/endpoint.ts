@@ -40,7 +40,7 @@ const receivedSchema = z
 export class RegistryEvents {
   readonly #options: RegistryEventsOptions;
   readonly #failedTokens = new FailedTokens();
-  /** The looks in progress, and those that found no use. */
+  /** The looks in progress, and the looks that found no use. */
   readonly #looks = new LRUCache<string, Promise<boolean>>({ max: 20_000, ttl: unusedMs });
   readonly #pushes: Counter<'in_use'>;
 

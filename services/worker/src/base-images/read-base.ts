@@ -83,7 +83,7 @@ export async function readBase(options: ReadBaseOptions): Promise<FoundBase> {
 
 const protocol = (detail: string) => new SlipwayError('registry_protocol', detail);
 
-/** Returns the digest of the header; undefined for one that is missing or no SHA-256. */
+/** Returns the digest of the header; undefined if it is missing or no SHA-256. */
 function digestIn(headers: IncomingHttpHeaders): string | undefined {
   const digest = headers['docker-content-digest'];
   return typeof digest === 'string' && /^sha256:[0-9a-f]{64}$/.test(digest) ? digest : undefined;

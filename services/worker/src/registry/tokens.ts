@@ -20,7 +20,7 @@ interface SignInOptions {
 /** A value of the header `Authorization`. */
 export interface Authorization {
   readonly value: string;
-  /** When it ends, by `performance.now()`. Undefined for one that does not end. */
+  /** When it ends, by `performance.now()`. Undefined if it does not end. */
   readonly endsAt: number | undefined;
 }
 

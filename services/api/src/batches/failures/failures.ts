@@ -1,13 +1,12 @@
 import type { BatchRecord, JobRecord, JobStore } from '@slipway/control-plane/jobs';
 import { type FailureGroup, maxListedFailures } from '@slipway/shared/contracts';
+import { jobsOfBatch } from '../jobs-of-batch.js';
 import { causeOf } from './cause.js';
-
-const pageSize = 200;
 
 /** Returns the failures of a batch by their cause, the most frequent first. */
 export async function failuresOf(batch: BatchRecord, store: Pick<JobStore, 'list'>): Promise<FailureGroup[]> {
   const groups = new Map<string, FailureGroup>();
-  for await (const record of failedJobs(batch, store)) add(groups, record);
+  for await (const record of jobsOfBatch(batch, store, 'failed')) add(groups, record);
   return [...groups.values()].sort((a, b) => b.count - a.count || a.cause.localeCompare(b.cause));
 }
 
@@ -28,17 +27,4 @@ function add(groups: Map<string, FailureGroup>, record: JobRecord): void {
     });
   }
   groups.set(cause, group);
-}
-
-/** Yields the failed jobs of a batch, newest first. */
-async function* failedJobs(
-  { id, tenant }: BatchRecord,
-  store: Pick<JobStore, 'list'>,
-): AsyncGenerator<JobRecord> {
-  let before: string | undefined;
-  do {
-    const page = await store.list({ tenant, batch: id, state: 'failed', limit: pageSize, before });
-    yield* page.records;
-    before = page.next;
-  } while (before !== undefined);
 }
